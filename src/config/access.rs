@@ -1,0 +1,80 @@
+//! Who may read a stream, and by which authentication schemes.
+
+use serde::{Deserialize, Serialize};
+
+/// A user of the server. The password is kept apart, under this name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    pub name: String,
+}
+
+/// The rights of one stream. There is no default: a stream without it is an error, never open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    pub read: Readers,
+    #[serde(default = "Scheme::default_list")]
+    pub schemes: Vec<Scheme>,
+}
+
+/// Who may read: anyone, or the users named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WordOrList", into = "WordOrList")]
+pub enum Readers {
+    /// `"anyone"` in the file.
+    Anyone,
+    /// A list of user names in the file.
+    Users(Vec<String>),
+}
+
+/// An authentication scheme that a stream offers (RFC 7616, RFC 7617).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// The password in the clear: for readers that know nothing else.
+    Basic,
+    /// Digest with SHA-256 and with MD5, offered together.
+    Digest,
+    /// Digest with MD5 alone.
+    DigestMd5,
+    /// Digest with SHA-256 alone: neither ffmpeg 7.1 nor GStreamer 1.26 knows it.
+    DigestSha256,
+}
+
+/// How `read` stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WordOrList {
+    Word(String),
+    List(Vec<String>),
+}
+
+impl TryFrom<WordOrList> for Readers {
+    type Error = String;
+
+    fn try_from(value: WordOrList) -> Result<Self, String> {
+        match value {
+            WordOrList::List(users) => Ok(Self::Users(users)),
+            WordOrList::Word(word) if word == "anyone" => Ok(Self::Anyone),
+            WordOrList::Word(word) => {
+                Err(format!("\"{word}\" cannot read: write \"anyone\", or a list of users like [\"guest\"]"))
+            }
+        }
+    }
+}
+
+impl From<Readers> for WordOrList {
+    fn from(readers: Readers) -> Self {
+        match readers {
+            Readers::Anyone => Self::Word("anyone".into()),
+            Readers::Users(users) => Self::List(users),
+        }
+    }
+}
+
+impl Scheme {
+    fn default_list() -> Vec<Self> {
+        vec![Self::Digest]
+    }
+}

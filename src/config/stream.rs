@@ -1,0 +1,36 @@
+//! One stream: the unit of everything.
+
+use super::{Access, Overlay, Rendition, Source};
+use serde::{Deserialize, Serialize};
+
+/// What the user configures: a name, a mount path, a source, pictures, access.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamConfig {
+    /// Made once, never changes: the key for differences, secrets and scripts.
+    pub id: String,
+    /// What the user calls it.
+    pub name: String,
+    /// The mount path: `/lobby` in `rtsp://host:8554/lobby`.
+    pub path: String,
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    pub source: Source,
+    pub access: Access,
+    /// Empty means one rendition with every default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renditions: Vec<Rendition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<Overlay>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+impl StreamConfig {
+    /// The encoding at the stream's own path.
+    pub fn main_rendition(&self) -> Rendition {
+        self.renditions.first().cloned().unwrap_or_default()
+    }
+}

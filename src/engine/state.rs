@@ -1,0 +1,125 @@
+//! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
+
+use crate::config::Codec;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// What a stream does now.
+#[derive(Debug, Clone, PartialEq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterStreamState")]
+pub enum StreamState {
+    /// Turned off by the user.
+    #[default]
+    Stopped,
+    /// The source is being opened for the first time.
+    Starting,
+    /// Asleep, until somebody reads or looks.
+    Ready,
+    /// Pictures flow.
+    Live,
+    /// The source was lost, or could not be opened; it is tried again.
+    Reconnecting { reason: StreamError, next_try: SystemTime },
+    /// It cannot work as it is configured, and is not tried again before that changes.
+    Failed { reason: StreamError },
+}
+
+/// Why a stream has no picture. In English, for logs; `words` says it to the user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    #[error("{} does not exist", path.display())]
+    FileMissing { path: PathBuf },
+    #[error("{} is empty", path.display())]
+    FileEmpty { path: PathBuf },
+    #[error("{} cannot be read: {message}", path.display())]
+    FileUnreadable { path: PathBuf, message: String },
+    /// The file is media, but has no picture.
+    #[error("{} has no video", path.display())]
+    NoVideo { path: PathBuf },
+    /// Not a kind of file that any installed plugin knows, or one that is cut or damaged.
+    #[error("{} cannot be played: {message}", path.display())]
+    FileDamaged { path: PathBuf, message: String },
+    /// GStreamer names what is missing, such as "H.265 decoder".
+    #[error("a GStreamer plugin is missing: {description}")]
+    MissingPlugin { description: String },
+    #[error("no encoder for {codec:?} is installed")]
+    NoEncoder { codec: Codec },
+    #[error("the source delivered no picture for {seconds} s")]
+    NoPicture { seconds: u64 },
+    /// Headwater ended while this stream was starting, so it was left off.
+    #[error("Headwater ended unexpectedly while this stream was starting")]
+    LeftOffAfterCrash,
+    #[error("{element}: {message}")]
+    Pipeline { element: String, message: String },
+}
+
+/// How a stream's picture is encoded, and why so.
+#[derive(Debug, Clone, PartialEq, Eq, glib::Boxed)]
+#[boxed_type(name = "HeadwaterEncoding", nullable)]
+pub struct Encoding {
+    /// The name of the GStreamer element, such as `x264enc`.
+    pub encoder: String,
+    pub reason: EncoderReason,
+    pub codec: Codec,
+    /// Pixels, both even.
+    pub width: u32,
+    pub height: u32,
+    /// Frames per second, as a fraction.
+    pub frame_rate: (u32, u32),
+    /// Thousand bits a second; none where the codec has no bitrate (MJPEG).
+    pub bitrate_kbps: Option<u32>,
+    /// The size that was asked for, where it was odd and had to be rounded.
+    pub rounded_from: Option<(u32, u32)>,
+}
+
+/// Why an encoder was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncoderReason {
+    /// The first choice for this codec.
+    Preferred,
+    /// The better ones are not installed.
+    OthersMissing,
+}
+
+/// Whether those who should can read a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterAccessState")]
+pub enum AccessState {
+    /// Anyone may read.
+    #[default]
+    Open,
+    /// A password is asked for.
+    Protected,
+    /// These users have no password yet: they are refused.
+    PasswordMissing { users: Vec<String> },
+    /// The keyring is locked, so that no password is known: everybody is refused.
+    KeyringLocked,
+}
+
+/// What the RTSP server does now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterServerState")]
+pub enum ServerState {
+    #[default]
+    Stopped,
+    /// The addresses that are listened at, with the ports that are in force.
+    Listening {
+        addresses: Vec<SocketAddr>,
+    },
+    Failed {
+        reason: ServerError,
+    },
+}
+
+/// Why the server does not listen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServerError {
+    #[error("port {port} is taken by another program")]
+    PortTaken { port: u16 },
+    #[error("port {port} is below 1024 and needs the rights of root")]
+    PortForbidden { port: u16 },
+    #[error("{address} is not an address of this computer")]
+    AddressUnknown { address: IpAddr },
+    #[error("{address}: {message}")]
+    Other { address: SocketAddr, message: String },
+}
