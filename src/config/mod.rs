@@ -2,17 +2,23 @@
 
 mod access;
 mod overlay;
+mod path;
 mod picture;
+mod secrets;
 mod server;
 mod source;
 mod stream;
+mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
 pub use overlay::{Clock, Overlay, Position, Text};
+pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
+pub use secrets::{Password, Passwords};
 pub use server::{Listen, ServerConfig};
-pub use source::{FileSource, PatternSource, Source};
+pub use source::{FileSource, PATTERNS, PatternSource, Source};
 pub use stream::StreamConfig;
+pub use validate::{Field, Problem, ProblemKind, StreamField};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,544 @@
+//! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
+
+use super::path;
+use super::{
+    Bitrate, Codec, Config, FrameRate, Overlay, PATTERNS, Readers, Rendition, Size, Source, StreamConfig,
+};
+use std::ops::RangeInclusive;
+
+/// Sides of a picture, in pixels. 16 is a macroblock of H.264; 8192 is the most that its level 6.2 is made for.
+const SIDES: RangeInclusive<u32> = 16..=8192;
+/// RFC 2435 counts the sides of a JPEG in units of 8 pixels, in one byte each.
+const MJPEG_SIDE: u32 = 2040;
+/// Frames per second; the lowest is 1/10.
+const FASTEST: u64 = 240;
+const SLOWEST_SECONDS: u64 = 10;
+/// Thousand bits a second.
+const BITRATES: RangeInclusive<u32> = 50..=100_000;
+/// Characters of a text overlay: about what a picture can show.
+const OVERLAY_CHARACTERS: usize = 500;
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub field: Field,
+    pub what: ProblemKind,
+}
+
+/// The field that a problem belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// The name of the user at this place of the list.
+    User { index: usize },
+    /// A field of the stream at this place of the list, which has this id.
+    Stream { index: usize, id: String, field: StreamField },
+}
+
+/// A field of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamField {
+    Id,
+    Name,
+    Path,
+    /// The pattern of a pattern source.
+    Pattern,
+    /// The files of a file source.
+    Locations,
+    /// More than one rendition.
+    Renditions,
+    /// Of the rendition at this place of the list.
+    Size(usize),
+    FrameRate(usize),
+    Bitrate(usize),
+    Read,
+    Schemes,
+    /// The overlay at this place of the list.
+    Overlay(usize),
+}
+
+/// What is wrong, and what to do. In English, for the command line and logs; `words` says it to the user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    #[error("the user has no name: write one")]
+    UserNameEmpty,
+    #[error("a user's name cannot have {}: leave it out", say_character(*character))]
+    UserNameCharacter { character: char },
+    #[error("there is another user named \"{name}\": choose another name")]
+    UserNameTaken { name: String },
+    #[error("the stream has no id: write one that no other stream has")]
+    IdEmpty,
+    #[error("there is another stream with the id \"{id}\": choose another id")]
+    IdTaken { id: String },
+    #[error("the stream has no name: write one")]
+    NameEmpty,
+    #[error("a stream's name cannot have {}: leave it out", say_character(*character))]
+    NameCharacter { character: char },
+    #[error("a path starts with a slash, like \"/lobby\"")]
+    PathWithoutSlash,
+    #[error("the path is empty: write a word after the slash, like \"/lobby\"")]
+    PathEmpty,
+    #[error(
+        "a path cannot have {}: use the letters a to z, digits, and . _ ~ - /",
+        say_character(*character)
+    )]
+    PathCharacter { character: char },
+    #[error("a path cannot end with a slash, nor have two in a row, nor a part that is only dots")]
+    PathSegment,
+    #[error("the path is too long: use {most} characters at most")]
+    PathTooLong { most: usize },
+    #[error("the stream \"{stream}\" has this path already: choose another path")]
+    PathTaken { stream: String },
+    #[error("there is no pattern \"{pattern}\"{}", say_meant(*meant))]
+    PatternUnknown { pattern: String, meant: Option<&'static str> },
+    #[error("no file is given: name at least one")]
+    LocationsEmpty,
+    #[error("\"{location}\" is not a whole path: write it from the root, like \"/videos/a.mp4\"")]
+    LocationNotAbsolute { location: String },
+    #[error("{width}x{height} is not a size that can be served: each side has {least} to {most} pixels")]
+    SizeOutOfRange { width: u32, height: u32, least: u32, most: u32 },
+    #[error("MJPEG is served up to {most}x{most} (RFC 2435): choose a smaller size, or H.264")]
+    SizeTooLargeForMjpeg { most: u32 },
+    #[error("{numerator}/{denominator} is not a frame rate that can be served: choose one from 1/10 to 240")]
+    FrameRateOutOfRange { numerator: u32, denominator: u32 },
+    #[error("{kbps} kbit/s is not a bitrate that can be served: choose one from {least} to {most}")]
+    BitrateOutOfRange { kbps: u32, least: u32, most: u32 },
+    #[error("only one rendition of a stream is served: remove the others")]
+    SeveralRenditions,
+    #[error("nobody may read the stream: name at least one user, or write \"anyone\"")]
+    ReadersEmpty,
+    #[error("there is no user \"{user}\": add it to the users, or leave it out here")]
+    ReaderUnknown { user: String },
+    #[error("\"{user}\" is named twice: once is enough")]
+    ReaderRepeated { user: String },
+    #[error("no authentication scheme is given: write at least one, like \"digest\"")]
+    SchemesEmpty,
+    #[error("an authentication scheme is named twice: once is enough")]
+    SchemeRepeated,
+    #[error("the text is empty: write one, or remove the overlay")]
+    TextEmpty,
+    #[error("the text is too long: use {most} characters at most")]
+    TextTooLong { most: usize },
+    #[error("the text cannot have {}: leave it out", say_character(*character))]
+    TextCharacter { character: char },
+}
+
+impl Config {
+    /// Everything that is wrong, in the order of the file. Empty means that it can be served.
+    ///
+    /// Ports below 1024 and files that do not exist are no problems here: whether they work is known only where
+    /// they are used.
+    pub fn validate(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, user) in self.users.iter().enumerate() {
+            let name = &user.name;
+            let what = if name.is_empty() {
+                ProblemKind::UserNameEmpty
+            // RFC 7617, section 2: the colon ends the name, control characters are not allowed.
+            } else if let Some(character) = name.chars().find(|c| *c == ':' || c.is_control()) {
+                ProblemKind::UserNameCharacter { character }
+            } else if self.users[..index].contains(user) {
+                ProblemKind::UserNameTaken { name: name.clone() }
+            } else {
+                continue;
+            };
+            problems.push(Problem { field: Field::User { index }, what });
+        }
+        for (index, stream) in self.streams.iter().enumerate() {
+            let mut found = Vec::new();
+            self.check_identity(index, stream, &mut found);
+            check_source(&stream.source, &mut found);
+            self.check_access(stream, &mut found);
+            check_renditions(&stream.renditions, &mut found);
+            for (place, overlay) in stream.overlays.iter().enumerate() {
+                found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
+            }
+            problems.extend(found.into_iter().map(|(field, what)| Problem {
+                field: Field::Stream { index, id: stream.id.clone(), field },
+                what,
+            }));
+        }
+        problems
+    }
+
+    fn check_identity(&self, index: usize, stream: &StreamConfig, found: &mut Found) {
+        let before = &self.streams[..index];
+        if stream.id.is_empty() {
+            found.push((StreamField::Id, ProblemKind::IdEmpty));
+        } else if before.iter().any(|other| other.id == stream.id) {
+            found.push((StreamField::Id, ProblemKind::IdTaken { id: stream.id.clone() }));
+        }
+        if stream.name.trim().is_empty() {
+            found.push((StreamField::Name, ProblemKind::NameEmpty));
+        } else if let Some(character) = stream.name.chars().find(|c| c.is_control()) {
+            found.push((StreamField::Name, ProblemKind::NameCharacter { character }));
+        }
+        if let Err(what) = path::check(&stream.path) {
+            found.push((StreamField::Path, what));
+        } else if let Some(other) = before.iter().find(|other| other.path == stream.path) {
+            found.push((StreamField::Path, ProblemKind::PathTaken { stream: other.name.clone() }));
+        }
+    }
+
+    fn check_access(&self, stream: &StreamConfig, found: &mut Found) {
+        if let Readers::Users(readers) = &stream.access.read {
+            if readers.is_empty() {
+                found.push((StreamField::Read, ProblemKind::ReadersEmpty));
+            }
+            for (place, reader) in readers.iter().enumerate() {
+                let user = reader.clone();
+                if readers[..place].contains(reader) {
+                    found.push((StreamField::Read, ProblemKind::ReaderRepeated { user }));
+                } else if !self.users.iter().any(|known| known.name == *reader) {
+                    found.push((StreamField::Read, ProblemKind::ReaderUnknown { user }));
+                }
+            }
+        }
+        let schemes = &stream.access.schemes;
+        if schemes.is_empty() {
+            found.push((StreamField::Schemes, ProblemKind::SchemesEmpty));
+        } else if (1..schemes.len()).any(|place| schemes[..place].contains(&schemes[place])) {
+            found.push((StreamField::Schemes, ProblemKind::SchemeRepeated));
+        }
+    }
+}
+
+type Found = Vec<(StreamField, ProblemKind)>;
+
+fn check_source(source: &Source, found: &mut Found) {
+    match source {
+        Source::Pattern(source) => {
+            if !PATTERNS.contains(&source.pattern.as_str()) {
+                let meant = closest(&source.pattern, PATTERNS);
+                let pattern = source.pattern.clone();
+                found.push((StreamField::Pattern, ProblemKind::PatternUnknown { pattern, meant }));
+            }
+        }
+        Source::File(source) => {
+            if source.locations.is_empty() {
+                found.push((StreamField::Locations, ProblemKind::LocationsEmpty));
+            }
+            for location in source.locations.iter().filter(|location| !location.is_absolute()) {
+                let location = location.display().to_string();
+                found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
+            }
+        }
+    }
+}
+
+fn check_renditions(renditions: &[Rendition], found: &mut Found) {
+    if renditions.len() > 1 {
+        found.push((StreamField::Renditions, ProblemKind::SeveralRenditions));
+    }
+    for (place, rendition) in renditions.iter().enumerate() {
+        if let Size::Pixels { width, height } = rendition.size {
+            let (least, most) = (*SIDES.start(), *SIDES.end());
+            if !SIDES.contains(&width) || !SIDES.contains(&height) {
+                let what = ProblemKind::SizeOutOfRange { width, height, least, most };
+                found.push((StreamField::Size(place), what));
+            } else if rendition.codec == Codec::Mjpeg && width.max(height) > MJPEG_SIDE {
+                let what = ProblemKind::SizeTooLargeForMjpeg { most: MJPEG_SIDE };
+                found.push((StreamField::Size(place), what));
+            }
+        }
+        if let FrameRate::Fixed { numerator, denominator } = rendition.frame_rate
+            && !is_served(numerator, denominator)
+        {
+            let what = ProblemKind::FrameRateOutOfRange { numerator, denominator };
+            found.push((StreamField::FrameRate(place), what));
+        }
+        if let Bitrate::Kbps(kbps) = rendition.bitrate
+            && !BITRATES.contains(&kbps)
+        {
+            let what =
+                ProblemKind::BitrateOutOfRange { kbps, least: *BITRATES.start(), most: *BITRATES.end() };
+            found.push((StreamField::Bitrate(place), what));
+        }
+    }
+}
+
+/// GStreamer's fractions have signed 32-bit parts.
+fn is_served(numerator: u32, denominator: u32) -> bool {
+    let fits = |part: u32| part > 0 && i32::try_from(part).is_ok();
+    let (frames, seconds) = (u64::from(numerator), u64::from(denominator));
+    fits(numerator) && fits(denominator) && frames * SLOWEST_SECONDS >= seconds && frames <= FASTEST * seconds
+}
+
+fn check_overlay(overlay: &Overlay) -> Option<ProblemKind> {
+    let Overlay::Text(text) = overlay else { return None };
+    let text = &text.text;
+    if text.trim().is_empty() {
+        Some(ProblemKind::TextEmpty)
+    } else if let Some(character) = text.chars().find(|c| c.is_control() && *c != '\n') {
+        Some(ProblemKind::TextCharacter { character })
+    } else if text.chars().count() > OVERLAY_CHARACTERS {
+        Some(ProblemKind::TextTooLong { most: OVERLAY_CHARACTERS })
+    } else {
+        None
+    }
+}
+
+/// The word among those known which was probably meant: one that is as far away as a slip of the fingers.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const ALIKE: f64 = 0.6;
+    known
+        .into_iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+fn say_character(character: char) -> String {
+    match character {
+        ' ' => "a space".into(),
+        '\t' => "a tab".into(),
+        '\n' | '\r' => "a line break".into(),
+        character if character.is_control() => "a control character".into(),
+        character => format!("the character \"{character}\""),
+    }
+}
+
+fn say_meant(meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("; did you mean \"{meant}\"?"),
+        None => format!(": choose one of {}", PATTERNS.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::*;
+    use super::*;
+
+    fn stream(id: &str) -> StreamConfig {
+        StreamConfig {
+            id: id.into(),
+            name: id.into(),
+            path: format!("/{id}"),
+            enabled: true,
+            source: Source::Pattern(PatternSource { pattern: "ball".into() }),
+            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            renditions: vec![],
+            overlays: vec![],
+        }
+    }
+
+    fn config(streams: impl IntoIterator<Item = StreamConfig>) -> Config {
+        Config {
+            version: 1,
+            server: ServerConfig::default(),
+            users: vec![User { name: "guest".into() }],
+            streams: streams.into_iter().collect(),
+        }
+    }
+
+    /// The problems of one stream after a change.
+    fn after(edit: impl FnOnce(&mut StreamConfig)) -> Found {
+        let mut lobby = stream("lobby");
+        edit(&mut lobby);
+        let problems = config([lobby]).validate();
+        problems
+            .into_iter()
+            .map(|problem| match problem.field {
+                Field::Stream { index: 0, field, .. } => (field, problem.what),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    fn rendition(edit: impl FnOnce(&mut Rendition)) -> Found {
+        after(|stream| {
+            let mut rendition = Rendition::default();
+            edit(&mut rendition);
+            stream.renditions = vec![rendition];
+        })
+    }
+
+    fn text(text: &str) -> Found {
+        let overlay = Overlay::Text(Text { text: text.into(), position: Position::Top });
+        after(|stream| stream.overlays = vec![overlay])
+    }
+
+    #[test]
+    fn what_can_be_served_has_no_problem() {
+        let mut lobby = stream("lobby");
+        lobby.access.read = Readers::Users(vec!["guest".into()]);
+        lobby.renditions = vec![Rendition {
+            size: Size::Pixels { width: 1281, height: 721 },
+            frame_rate: FrameRate::Fixed { numerator: 30000, denominator: 1001 },
+            codec: Codec::H264,
+            bitrate: Bitrate::Kbps(2500),
+        }];
+        lobby.overlays = vec![
+            Overlay::Clock(Clock { position: Position::TopRight }),
+            Overlay::Text(Text { text: "Lobby\nsecond line".into(), position: Position::Top }),
+        ];
+        let mut below = stream("sub");
+        below.path = "/lobby/sub".into();
+        assert_eq!(config([lobby, below]).validate(), []);
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_field() {
+        let mut lobby = stream("lobby");
+        lobby.path = "lobby".into();
+        let mut hall = stream("hall");
+        hall.name = String::new();
+        hall.access.schemes = vec![];
+        let mut config = config([lobby, hall]);
+        config.users.push(User { name: String::new() });
+        let at = |index, id: &str, field| Field::Stream { index, id: id.into(), field };
+        assert_eq!(
+            config.validate(),
+            [
+                Problem { field: Field::User { index: 1 }, what: ProblemKind::UserNameEmpty },
+                Problem { field: at(0, "lobby", StreamField::Path), what: ProblemKind::PathWithoutSlash },
+                Problem { field: at(1, "hall", StreamField::Name), what: ProblemKind::NameEmpty },
+                Problem { field: at(1, "hall", StreamField::Schemes), what: ProblemKind::SchemesEmpty },
+            ]
+        );
+    }
+
+    #[test]
+    fn two_streams_share_neither_id_nor_path() {
+        let problems = config([stream("lobby"), stream("lobby")]).validate();
+        let kinds: Vec<_> = problems.into_iter().map(|problem| problem.what).collect();
+        assert_eq!(
+            kinds,
+            [ProblemKind::IdTaken { id: "lobby".into() }, ProblemKind::PathTaken { stream: "lobby".into() }]
+        );
+        assert_eq!(after(|s| s.id = String::new()), [(StreamField::Id, ProblemKind::IdEmpty)]);
+    }
+
+    #[test]
+    fn a_name_is_one_line() {
+        let character = '\n';
+        assert_eq!(
+            after(|stream| stream.name = "a\nb".into()),
+            [(StreamField::Name, ProblemKind::NameCharacter { character })]
+        );
+        assert_eq!(after(|stream| stream.name = " ".into()), [(StreamField::Name, ProblemKind::NameEmpty)]);
+    }
+
+    #[test]
+    fn user_names_are_such_that_basic_authentication_can_carry_them() {
+        let names = |names: &[&str]| {
+            let mut config = config([]);
+            config.users = names.iter().map(|name| User { name: (*name).into() }).collect();
+            config.validate().into_iter().map(|problem| problem.what).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["guest", "Zoë B."]), []);
+        assert_eq!(names(&["a:b"]), [ProblemKind::UserNameCharacter { character: ':' }]);
+        assert_eq!(names(&["a\tb"]), [ProblemKind::UserNameCharacter { character: '\t' }]);
+        assert_eq!(names(&["a", "a"]), [ProblemKind::UserNameTaken { name: "a".into() }]);
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_served_is_refused() {
+        let size = |width, height, codec| {
+            rendition(|rendition| {
+                rendition.size = Size::Pixels { width, height };
+                rendition.codec = codec;
+            })
+        };
+        let refused = |width, height| {
+            [(StreamField::Size(0), ProblemKind::SizeOutOfRange { width, height, least: 16, most: 8192 })]
+        };
+        assert_eq!(size(16, 8192, Codec::H264), []);
+        assert_eq!(size(0, 720, Codec::H264), refused(0, 720));
+        assert_eq!(size(100_000, 720, Codec::H264), refused(100_000, 720));
+        assert_eq!(size(1280, 15, Codec::H264), refused(1280, 15));
+        assert_eq!(size(2040, 2040, Codec::Mjpeg), []);
+        assert_eq!(
+            size(2048, 720, Codec::Mjpeg),
+            [(StreamField::Size(0), ProblemKind::SizeTooLargeForMjpeg { most: 2040 })]
+        );
+    }
+
+    #[test]
+    fn a_frame_rate_that_cannot_be_served_is_refused() {
+        let found = |numerator, denominator| {
+            !rendition(|rendition| rendition.frame_rate = FrameRate::Fixed { numerator, denominator })
+                .is_empty()
+        };
+        for (numerator, denominator) in [(25, 1), (30000, 1001), (1, 10), (240, 1), (240_000, 1000)] {
+            assert!(!found(numerator, denominator), "{numerator}/{denominator}");
+        }
+        for (numerator, denominator) in [(0, 1), (25, 0), (1, 11), (241, 1), (u32::MAX, u32::MAX)] {
+            assert!(found(numerator, denominator), "{numerator}/{denominator}");
+        }
+    }
+
+    #[test]
+    fn a_bitrate_that_cannot_be_served_is_refused() {
+        let found = |kbps| !rendition(|rendition| rendition.bitrate = Bitrate::Kbps(kbps)).is_empty();
+        assert_eq!([0, 49, 50, 100_000, 100_001].map(found), [true, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_second_rendition_is_said_not_to_be_served() {
+        assert_eq!(
+            after(|stream| stream.renditions = vec![Rendition::default(); 2]),
+            [(StreamField::Renditions, ProblemKind::SeveralRenditions)]
+        );
+    }
+
+    #[test]
+    fn readers_are_users_that_exist() {
+        let read = |users: &[&str]| {
+            after(|stream| stream.access.read = Readers::Users(users.iter().map(|u| (*u).into()).collect()))
+        };
+        assert_eq!(read(&["guest"]), []);
+        assert_eq!(read(&[]), [(StreamField::Read, ProblemKind::ReadersEmpty)]);
+        assert_eq!(
+            read(&["gast"]),
+            [(StreamField::Read, ProblemKind::ReaderUnknown { user: "gast".into() })]
+        );
+        assert_eq!(
+            read(&["guest", "guest"]),
+            [(StreamField::Read, ProblemKind::ReaderRepeated { user: "guest".into() })]
+        );
+        assert_eq!(
+            after(|stream| stream.access.schemes = vec![Scheme::Basic, Scheme::Basic]),
+            [(StreamField::Schemes, ProblemKind::SchemeRepeated)]
+        );
+    }
+
+    #[test]
+    fn an_unknown_pattern_names_the_one_meant() {
+        let pattern = |pattern: &str| {
+            after(|stream| stream.source = Source::Pattern(PatternSource { pattern: pattern.into() }))
+        };
+        assert_eq!(pattern("smpte-rp-219"), []);
+        let [(StreamField::Pattern, slip)] = &pattern("bal")[..] else { panic!() };
+        assert_eq!(slip.to_string(), "there is no pattern \"bal\"; did you mean \"ball\"?");
+        let [(StreamField::Pattern, strange)] = &pattern("sunset")[..] else { panic!() };
+        assert!(strange.to_string().contains("choose one of smpte, snow,"), "{strange}");
+    }
+
+    #[test]
+    fn files_are_named_from_the_root() {
+        let locations = |locations: &[&str]| {
+            let locations = locations.iter().map(Into::into).collect();
+            after(|stream| stream.source = Source::File(FileSource { locations }))
+        };
+        assert_eq!(locations(&["/videos/a.mp4"]), []);
+        assert_eq!(locations(&[]), [(StreamField::Locations, ProblemKind::LocationsEmpty)]);
+        let location = "a.mp4".to_string();
+        assert_eq!(
+            locations(&["/a.mp4", "a.mp4"]),
+            [(StreamField::Locations, ProblemKind::LocationNotAbsolute { location })]
+        );
+    }
+
+    #[test]
+    fn a_text_is_one_that_a_picture_can_show() {
+        assert_eq!(text(&"ä".repeat(500)), []);
+        assert_eq!(
+            text(&"ä".repeat(501)),
+            [(StreamField::Overlay(0), ProblemKind::TextTooLong { most: 500 })]
+        );
+        assert_eq!(text("a\tb"), [(StreamField::Overlay(0), ProblemKind::TextCharacter { character: '\t' })]);
+        assert_eq!(text(" "), [(StreamField::Overlay(0), ProblemKind::TextEmpty)]);
+    }
+}
