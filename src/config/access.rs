@@ -44,7 +44,10 @@ pub enum Scheme {
 
 /// How `read` stands in the file.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "nobody can be told from this: write \"anyone\", or a list of users like [\"guest\"]"
+)]
 enum WordOrList {
     Word(String),
     List(Vec<String>),

@@ -1,9 +1,15 @@
 //! What the user wants: plain serde values and the file they live in. No GLib, no GStreamer.
 
 mod access;
+mod edit;
+mod file;
+mod lock;
+mod migrate;
 mod overlay;
+mod parse;
 mod path;
 mod picture;
+mod replace;
 mod secrets;
 mod server;
 mod source;
@@ -11,7 +17,10 @@ mod stream;
 mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
+pub use file::{ConfigFile, LoadError, SaveError};
+pub use lock::{ConfigLock, LockError};
 pub use overlay::{Clock, Overlay, Position, Text};
+pub use parse::ParseError;
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use secrets::{Password, Passwords};
@@ -34,4 +43,31 @@ pub struct Config {
     pub users: Vec<User>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamConfig>,
+}
+
+impl Config {
+    /// What is served where there is no file yet: one demo stream for this computer, so that the first start
+    /// shows a picture.
+    pub fn first() -> Self {
+        let demo = StreamConfig {
+            id: "demo".into(),
+            name: "Demo".into(),
+            path: "/demo".into(),
+            enabled: true,
+            source: Source::Pattern(PatternSource { pattern: "smpte".into() }),
+            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            renditions: vec![Rendition {
+                size: Size::Pixels { width: 1280, height: 720 },
+                frame_rate: FrameRate::Fixed { numerator: 25, denominator: 1 },
+                ..Rendition::default()
+            }],
+            overlays: vec![],
+        };
+        Self {
+            version: migrate::CURRENT,
+            server: ServerConfig::default(),
+            users: vec![],
+            streams: vec![demo],
+        }
+    }
 }

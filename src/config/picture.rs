@@ -58,7 +58,7 @@ pub enum Bitrate {
 
 /// How a bitrate stands in the file.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "this is not a bitrate: write \"auto\", or a number of kbit/s")]
 enum NumberOrWord {
     Number(u32),
     Word(String),

@@ -279,7 +279,7 @@ fn check_overlay(overlay: &Overlay) -> Option<ProblemKind> {
 
 /// The word among those known which was probably meant: one that is as far away as a slip of the fingers.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.6;
+    const ALIKE: f64 = 0.5;
     known
         .into_iter()
         .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))
