@@ -23,7 +23,7 @@ pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::ParseError;
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
-pub use secrets::{Password, Passwords};
+pub use secrets::{Password, Passwords, SecretError, SecretStore};
 pub use server::{Listen, ServerConfig};
 pub use source::{FileSource, PATTERNS, PatternSource, Source};
 pub use stream::StreamConfig;
