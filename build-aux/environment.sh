@@ -123,7 +123,8 @@ fill_root() {
     free=$(df --output=avail -k "$cache" | tail -n 1)
     [ "$free" -gt 4000000 ] || die "the private Debian 13 needs 4 GB in $cache, and $((free / 1000000)) GB are free."
     say "Making a private Debian 13 in $root (once, about two minutes and 3 GB)"
-    rm -rf --one-file-system "$cache"/root-*.partial
+    rm -rf --one-file-system "$cache"/root-*.partial ||
+        die "the rest of an interrupted attempt cannot be removed: see the words above, remove $partial and try again."
     mkdir "$partial"
     bootstrap "$1" "$partial" 2>&1 | grep --line-buffered -E '^(I:|E:|W: .*fail)' | sed -u 's/^/    /' >&2 || true
     # Only a whole root has it: it is written last.
@@ -143,7 +144,8 @@ bootstrap() {
     local from=()
     mapfile -t from < <(mirror)
     if [ "$(id -u)" = 0 ]; then
-        mmdebstrap --mode=root "${options[@]}" "$root_suite" "$partial" "${from[@]}"
+        # What it mounts goes with its namespace, also where it is killed.
+        unshare --mount mmdebstrap --mode=root "${options[@]}" "$root_suite" "$partial" "${from[@]}"
     else
         # Through an archive: the files then belong to the user, who can remove them again, and the
         # unprivileged users which mmdebstrap works as need no way into the user's home.
