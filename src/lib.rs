@@ -12,4 +12,5 @@
 //! - [`config`] is what the user wants: plain values and the files they live in
 
 pub mod config;
+pub mod control;
 pub mod engine;

@@ -3,6 +3,7 @@
 mod access;
 mod edit;
 mod file;
+mod folders;
 mod lock;
 mod migrate;
 mod overlay;
@@ -18,6 +19,7 @@ mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
 pub use file::{ConfigFile, LoadError, SaveError};
+pub use folders::{default_path, state_folder};
 pub use lock::{ConfigLock, LockError};
 pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::ParseError;
