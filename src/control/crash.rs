@@ -113,6 +113,13 @@ impl Run {
         }
     }
 
+    /// What is left behind when the program does not end cleanly.
+    #[cfg(test)]
+    pub fn crash(self) {
+        drop(self.writer);
+        self.thread.join().unwrap();
+    }
+
     fn send(&self) {
         // The thread ends only with the channel.
         let _ = self.writer.send(self.mark.clone());
@@ -187,9 +194,7 @@ mod tests {
         assert_eq!(left_off, None);
         run.set_starting(ids(&["hall", "lobby"]));
         run.set_starting(ids(&["lobby"]));
-        let Run { writer, thread, .. } = run;
-        drop(writer);
-        thread.join().unwrap();
+        run.crash();
 
         // Another configuration has nothing to do with it.
         let (left_off, other) = begin(&folder.path().join("other.toml"));
