@@ -11,5 +11,7 @@
 //! - [`engine`] is what is running: sources, encoders, the RTSP server. GStreamer and GLib, never GTK
 //! - [`config`] is what the user wants: plain values and the files they live in
 
+pub mod app;
 pub mod config;
+pub mod control;
 pub mod engine;
