@@ -211,7 +211,7 @@ impl Engine {
 
     fn set_server_state(&self, state: ServerState) {
         if self.server_state() != state {
-            tracing::info!("server: {state:?}");
+            tracing::debug!("server: {state:?}");
             self.imp().server_state.replace(state);
             self.notify_server_state();
         }
