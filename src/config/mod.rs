@@ -3,6 +3,7 @@
 mod access;
 mod overlay;
 mod picture;
+mod secrets;
 mod server;
 mod source;
 mod stream;
@@ -10,6 +11,7 @@ mod stream;
 pub use access::{Access, Readers, Scheme, User};
 pub use overlay::{Clock, Overlay, Position, Text};
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
+pub use secrets::{Password, Passwords};
 pub use server::{Listen, ServerConfig};
 pub use source::{FileSource, PatternSource, Source};
 pub use stream::StreamConfig;
