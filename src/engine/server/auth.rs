@@ -16,6 +16,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+#[cfg(test)]
+mod served;
+
 glib::wrapper! {
     /// The authentication of the server: one object for all of its sockets.
     ///
@@ -341,7 +344,7 @@ mod tests {
     use crate::config::{PatternSource, Source, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
-    fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
+    pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
         StreamConfig {
             id: path[1..].into(),
             name: path[1..].into(),
@@ -354,12 +357,12 @@ mod tests {
         }
     }
 
-    fn readers(names: &[&str]) -> Readers {
+    pub(super) fn readers(names: &[&str]) -> Readers {
         Readers::Users(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
     /// `anna` and `bert` have passwords, `carl` has none.
-    fn table(streams: Vec<StreamConfig>) -> AccessTable {
+    pub(super) fn table(streams: Vec<StreamConfig>) -> AccessTable {
         let users = ["anna", "bert", "carl"].map(|name| User { name: name.into() }).to_vec();
         let config = Config { version: 1, server: Default::default(), users, streams };
         AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
@@ -377,7 +380,7 @@ mod tests {
         ]
     }
 
-    fn basic(user: &str, password: &str) -> String {
+    pub(super) fn basic(user: &str, password: &str) -> String {
         format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
     }
 
@@ -590,7 +593,7 @@ mod tests {
         assert_eq!(state(readers(&["anna", "carl"]), known()), missing);
     }
 
-    fn md5_hex(text: &str) -> String {
+    pub(super) fn md5_hex(text: &str) -> String {
         use md5::Digest;
         md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
