@@ -217,7 +217,7 @@ impl Control {
     }
 
     fn apply(&self) {
-        self.0.engine.apply(&self.0.config.borrow());
+        self.0.engine.apply(&self.0.config.borrow(), &self.0.passwords.borrow());
     }
 
     async fn secrets(&self) -> &SecretStore {
@@ -287,7 +287,7 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 mod tests {
     use super::*;
     use crate::config::{PatternSource, Source, User};
-    use crate::engine::StreamError;
+    use crate::engine::{AccessState, StreamError};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
@@ -430,5 +430,22 @@ access = { read = 'anyone' }
 
     fn snow() -> Source {
         Source::Pattern(PatternSource { pattern: "snow".into() })
+    }
+
+    #[test]
+    fn a_user_gets_in_with_a_new_password_and_not_without() {
+        let (folder, _) = folder(
+            &TEXT
+                .replace("'anyone'", "['guest']")
+                .replace("[server]", "users = [{ name = 'guest' }]\n[server]"),
+        );
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            let stream = control.engine().streams().item(0).and_downcast::<Stream>().unwrap();
+            assert_eq!(stream.access(), AccessState::PasswordMissing { users: vec!["guest".into()] });
+            control.set_password("guest", "correct horse".into()).await.unwrap();
+            assert_eq!(stream.access(), AccessState::Protected);
+            control.close().await;
+        });
     }
 }
