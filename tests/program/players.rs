@@ -73,10 +73,10 @@ pub fn gstreamer(address: &str, transport: &str) {
 
 pub fn mpv(address: &str, transport: &str) {
     let mut command = Command::new("mpv");
-    command.args(["--no-config", "--vo=null", "--ao=null", "--msg-level=all=warn"]);
+    command.args(["--no-config", "--vo=null", "--ao=null", "--msg-level=all=error"]);
     command.args([&format!("--rtsp-transport={transport}"), &format!("--length={}", seconds()), address]);
     let said = silent(command);
-    assert_eq!(said.trim(), "", "mpv warned");
+    assert_eq!(said.trim(), "", "mpv found an error");
 }
 
 /// OpenCV from PyPI. HEADWATER_TEST_PYTHON names a Python that has it; `build-aux/test` makes one.
