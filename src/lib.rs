@@ -13,3 +13,5 @@
 
 pub mod config;
 pub mod engine;
+pub mod i18n;
+pub mod words;
