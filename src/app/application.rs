@@ -3,7 +3,10 @@
 use crate::control::Control;
 use crate::i18n::{self, gettext};
 use crate::ui::{self, Window};
+use crate::words;
 use adw::prelude::*;
+use async_signal::{Signal, Signals};
+use futures_lite::StreamExt;
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -99,6 +102,7 @@ fn activate(application: &adw::Application, session: &Rc<Session>) {
     let closed = session.clone();
     window.connect_close_request(move |window| close(window, &closed));
     window.present();
+    glib::spawn_future_local(close_on_signal(window.downgrade()));
     session.window.set(window).expect("there was none");
     glib::spawn_future_local(open(session.clone()));
 }
@@ -119,12 +123,25 @@ async fn open(session: Rc<Session>) {
                 session.control.replace(Some(control));
                 return;
             }
-            Err(error) => error.to_string(),
+            Err(error) => words::open_error(&error),
         },
         Ok(Err(sentence)) => sentence,
         Err(_) => gettext("GStreamer could not be started."),
     };
     window.show_failure(&gettext("Headwater Cannot Start"), &failure);
+}
+
+/// The end of the session, and Ctrl+C in a terminal, end it as cleanly as closing the window.
+async fn close_on_signal(window: glib::WeakRef<Window>) {
+    let mut signals = match Signals::new([Signal::Int, Signal::Term]) {
+        Ok(signals) => signals,
+        Err(error) => return tracing::warn!(%error, "signals are not followed"),
+    };
+    while signals.next().await.is_some() {
+        if let Some(window) = window.upgrade() {
+            window.close();
+        }
+    }
 }
 
 /// Stops what runs with the window hidden, then ends.

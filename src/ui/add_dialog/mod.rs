@@ -225,7 +225,7 @@ impl AddDialog {
         };
         let mut config: Config = self.control().config();
         config.streams.push(stream.clone());
-        let mut problems = self.control().validate(&config);
+        let mut problems = config.validate();
         problems.retain(|problem| matches!(&problem.field, Field::Stream { id, .. } if *id == stream.id));
         (stream, problems)
     }

@@ -3,7 +3,7 @@
 use super::preview::Preview;
 use super::preview_frame::PreviewFrame;
 use crate::control::Control;
-use crate::engine::{Stream, StreamState};
+use crate::engine::{AccessState, Stream, StreamState};
 use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
@@ -43,7 +43,15 @@ mod imp {
         #[template_child]
         pub state_word: TemplateChild<gtk::Label>,
         #[template_child]
+        pub access_icon: TemplateChild<gtk::Image>,
+        #[template_child]
         pub viewers: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub refusal: TemplateChild<gtk::Box>,
+        #[template_child]
+        pub refusal_label: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub unlock_button: TemplateChild<gtk::Button>,
         #[template_child]
         pub address: TemplateChild<gtk::Label>,
         #[template_child]
@@ -74,6 +82,9 @@ mod imp {
             class.set_accessible_role(gtk::AccessibleRole::Group);
             class.install_action("card.copy-address", None, |card, _, _| card.copy_address());
             class.install_action("card.remove", None, |card, _, _| card.remove());
+            class.install_action_async("card.unlock", None, |card, _, _| async move {
+                card.unlock().await;
+            });
             class.install_action("card.menu", None, |card, _, _| card.imp().menu_button.popup());
             class.add_binding_action(gdk::Key::Menu, gdk::ModifierType::empty(), "card.menu");
             class.add_binding_action(gdk::Key::F10, gdk::ModifierType::SHIFT_MASK, "card.menu");
@@ -183,11 +194,13 @@ impl StreamCard {
             follow("path", Self::show_address),
             follow("state", Self::show_state),
             follow("viewers", Self::show_viewers),
+            follow("access", Self::show_access),
         ]);
         self.show_name();
         self.show_address();
         self.show_state();
         self.show_viewers();
+        self.show_access();
     }
 
     fn stream(&self) -> Option<Stream> {
@@ -228,6 +241,21 @@ impl StreamCard {
     fn show_viewers(&self) {
         let Some(stream) = self.stream() else { return };
         self.imp().viewers.set_label(&words::viewers(stream.viewers()));
+    }
+
+    /// An open stream says nothing; one with a password has a lock; one that refuses everybody says why.
+    fn show_access(&self) {
+        let Some(stream) = self.stream() else { return };
+        let (imp, access) = (self.imp(), stream.access());
+        let words = words::access_state(&access);
+        imp.access_icon.set_visible(access != AccessState::Open);
+        imp.access_icon.set_tooltip_text(words.detail.as_deref());
+        imp.access_icon.update_property(&[gtk::accessible::Property::Label(&words.title)]);
+
+        let refusal = [words.detail, words.hint].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        imp.refusal_label.set_label(&refusal);
+        imp.refusal.set_visible(!matches!(access, AccessState::Open | AccessState::Protected));
+        imp.unlock_button.set_visible(access == AccessState::KeyringLocked);
     }
 
     fn show_state(&self) {
@@ -294,6 +322,13 @@ impl StreamCard {
         if let Some(address) = self.control().engine().address(&stream.path()) {
             self.clipboard().set_text(&address);
             self.toast(&gettext("Address copied"));
+        }
+    }
+
+    async fn unlock(&self) {
+        if let Err(error) = self.control().unlock().await {
+            tracing::warn!(%error, "the keyring stays locked");
+            self.toast(&gettext("The keyring stays locked"));
         }
     }
 
