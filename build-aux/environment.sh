@@ -14,7 +14,7 @@ die() { printf 'headwater: %s\n' "$*" >&2; exit 1; }
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
 check_rust() {
-    command -v cargo >/dev/null && command -v rustc >/dev/null ||
+    { command -v cargo && command -v rustc; } >/dev/null ||
         die "Rust is missing. Install it with rustup (package rustup, then: rustup default stable) and try again."
     local have
     have=$(rustc --version | cut -d ' ' -f 2)
@@ -92,44 +92,71 @@ mirror() {
 # The private root. It is made under another name and renamed when it is whole, so that an
 # interrupted one is made again by the next call.
 make_root() {
-    local list hash partial mode=root
+    local list
     list=$(packages debian "build run test")
-    hash=$(printf '%s %s' "$root_suite" "$list" | sha256sum | cut -c 1-12)
-    root=$cache/root-$hash
+    root=$cache/root-$(printf '%s %s' "$root_suite" "$list" | sha256sum | cut -c 1-12)
     mkdir -p "$cache"
-    exec 9>"$cache/root.lock"
-    flock -n 9 || { say "Another call is preparing the environment: waiting for it"; flock 9; }
     if [ ! -d "$root" ]; then
-        # shellcheck disable=SC1091
-        [ "$(. /etc/os-release; echo "$ID ${ID_LIKE:-}" | grep -c -E 'debian|ubuntu')" = 1 ] || command -v mmdebstrap >/dev/null ||
-            die "this system's libraries are too old. Install mmdebstrap and bubblewrap, so that a private Debian 13 can be made, and try again."
-        command -v dpkg-query >/dev/null && printf '%s\n' mmdebstrap bubblewrap debian-archive-keyring | install_missing_debian
-        local free
-        free=$(df --output=avail -k "$cache" | tail -n 1)
-        [ "$free" -gt 4000000 ] || die "the private Debian 13 needs 4 GB in $cache, and $((free / 1000000)) GB are free."
-        say "Making a private Debian 13 in $root (once, about two minutes and 3 GB)"
-        partial=$root.partial
-        rm -rf "$partial" "$cache"/root-*.partial
-        [ "$(id -u)" = 0 ] || mode=unshare
-        local options=() option
-        while read -r option; do options+=("--aptopt=$option"); done < <(apt-config dump 2>/dev/null | grep -E '^Acquire::(Check|http|https)')
-        # No man pages and translations: nobody reads them there.
-        mmdebstrap --mode="$mode" --variant=minbase --include="$(printf '%s' "$list" | paste -s -d ,)" \
-            "${options[@]}" \
-            --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-            "$root_suite" "$partial" $(mirror) 2>&1 | grep --line-buffered -E '^(I:|E:|W: .*fail)' | sed -u 's/^/    /' >&2
-        [ "${PIPESTATUS[0]}" = 0 ] || { rm -rf "$partial"; die "the private Debian 13 could not be made; the words above say why."; }
-        # What the host's own files are laid over later.
-        rm -f "$partial/etc/resolv.conf"
-        touch "$partial"/etc/{resolv.conf,hosts,machine-id,pip.conf}
-        mkdir -p "$partial"/usr/{local/,}share/ca-certificates
-        mv "$partial" "$root"
-        # Roots of older package lists are of no more use.
-        find "$cache" -maxdepth 1 -name 'root-*' ! -path "$root" -exec rm -rf {} +
-        say "The private Debian 13 is ready"
+        # One call makes it, any other waits.
+        exec 9>"$cache/root.lock"
+        flock -n 9 || { say "Another call is preparing the environment: waiting for it"; flock 9; }
+        [ -d "$root" ] || fill_root "$list"
+        exec 9>&-
     fi
-    exec 9>&-
-    command -v bwrap >/dev/null || printf '%s\n' bubblewrap | install_missing_debian
+    # A call of another checkout may use a root of another list: one goes when nobody has used it for a while.
+    touch "$root"
+    if command -v apt-get >/dev/null; then
+        command -v bwrap >/dev/null || install_missing_debian <<<bubblewrap
+    else
+        command -v bwrap >/dev/null || die "bubblewrap is missing. Install it and try again."
+    fi
+}
+
+fill_root() {
+    local partial=$root.partial free
+    if command -v apt-get >/dev/null; then
+        printf '%s\n' mmdebstrap bubblewrap debian-archive-keyring | install_missing_debian
+    else
+        command -v mmdebstrap >/dev/null ||
+            die "this system's libraries are too old. Install mmdebstrap and bubblewrap, so that a private Debian 13 can be made, and try again."
+    fi
+    free=$(df --output=avail -k "$cache" | tail -n 1)
+    [ "$free" -gt 4000000 ] || die "the private Debian 13 needs 4 GB in $cache, and $((free / 1000000)) GB are free."
+    say "Making a private Debian 13 in $root (once, about two minutes and 3 GB)"
+    rm -rf --one-file-system "$cache"/root-*.partial ||
+        die "the rest of an interrupted attempt cannot be removed: see the words above, remove $partial and try again."
+    mkdir "$partial"
+    bootstrap "$1" "$partial" 2>&1 | grep --line-buffered -E '^(I:|E:|W: .*fail)' | sed -u 's/^/    /' >&2 || true
+    # Only a whole root has it: it is written last.
+    [ -e "$partial/.whole" ] || { rm -rf --one-file-system "$partial"; die "the private Debian 13 could not be made; the words above say why."; }
+    mv "$partial" "$root"
+    find "$cache" -maxdepth 1 -name 'root-*' -mtime +30 ! -path "$root" -exec rm -rf --one-file-system {} +
+    say "The private Debian 13 is ready"
+}
+
+# Fills the folder $2 with Debian and the packages $1.
+bootstrap() {
+    local partial=$2 options=() option
+    while read -r option; do options+=("--aptopt=$option"); done < <(apt-config dump 2>/dev/null | grep -E '^Acquire::(Check|http|https)')
+    # No man pages and translations: nobody reads them there.
+    options+=(--variant=minbase --include="$(printf '%s' "$1" | paste -s -d ,)"
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*')
+    local from=()
+    mapfile -t from < <(mirror)
+    if [ "$(id -u)" = 0 ]; then
+        # What it mounts goes with its namespace, also where it is killed.
+        unshare --mount mmdebstrap --mode=root "${options[@]}" "$root_suite" "$partial" "${from[@]}"
+    else
+        # Through an archive: the files then belong to the user, who can remove them again, and the
+        # unprivileged users which mmdebstrap works as need no way into the user's home.
+        TMPDIR=/var/tmp mmdebstrap --mode=unshare "${options[@]}" "$root_suite" - "${from[@]}" |
+            tar -x --no-same-owner --exclude='./dev/*' -C "$partial"
+    fi || return
+    # What the host's own files are laid over later.
+    rm -f "$partial/etc/resolv.conf"
+    touch "$partial"/etc/{resolv.conf,hosts,machine-id,pip.conf}
+    mkdir -p "$partial"/usr/{local/,}share/ca-certificates
+    touch "$partial/.whole"
 }
 
 # prepare build|run|test: everything that this needs is there afterwards.
@@ -146,19 +173,21 @@ prepare() {
     fi
 }
 
-# Runs a command where Headwater is built: with this checkout, the home folder, cargo's and rustup's
-# folders, the display, the session's sockets and the devices of the host.
+# Runs a command where Headwater is built. The private root lends its /usr and /etc; folders, display, the
+# session's sockets, devices and network are the host's.
 inside() {
     [ -n "$root" ] || { "$@"; return; }
-    local bind=(--dev-bind /dev /dev --proc /proc --bind /sys /sys --bind /tmp /tmp --tmpfs /run --tmpfs /var/tmp) path
-    for path in usr etc var opt; do bind=(--ro-bind "$root/$path" "/$path" "${bind[@]}"); done
+    local bind=(--ro-bind "$root/usr" /usr --ro-bind "$root/etc" /etc --bind "$root/var" /var) path
     for path in bin sbin lib lib64; do bind+=(--symlink "usr/$path" "/$path"); done
-    for path in "$HOME" "$checkout" "${CARGO_HOME:-$HOME/.cargo}" "${RUSTUP_HOME:-$HOME/.rustup}" "${CARGO_TARGET_DIR:-}" "$cache" /media /mnt; do
-        [ -z "$path" ] || [ ! -d "$path" ] || bind+=(--bind "$path" "$path")
+    bind+=(--dev-bind /dev /dev --proc /proc --bind /sys /sys --bind /tmp /tmp --tmpfs /run --tmpfs /var/tmp)
+    for path in /*; do
+        case $path in /bin | /boot | /dev | /etc | /lib* | /lost+found | /proc | /run | /sbin | /sys | /tmp | /usr | /var) continue ;; esac
+        if [ -L "$path" ]; then bind+=(--symlink "$(readlink "$path")" "$path"); elif [ -d "$path" ]; then bind+=(--bind "$path" "$path"); fi
     done
-    # Where tests are given files beside the checkout.
-    [ ! -d "$checkout/../shared" ] || bind+=(--ro-bind "$checkout/../shared" "$(cd "$checkout/../shared" && pwd -P)")
-    [ ! -d "${XDG_RUNTIME_DIR:-/nowhere}" ] || bind+=(--bind "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR")
+    # Where they are not in one of these.
+    for path in "$HOME" "$checkout" "$PWD" "${XDG_RUNTIME_DIR:-}" "${CARGO_TARGET_DIR:-}"; do
+        case $path in /var/?* | /run/?*) [ ! -d "$path" ] || bind+=(--bind "$path" "$path") ;; esac
+    done
     [ ! -S /run/dbus/system_bus_socket ] || bind+=(--ro-bind /run/dbus /run/dbus)
     # The host's certificates, for cargo and pip behind a mirror of the user's own.
     [ ! -d /etc/ssl/certs ] || bind+=(--ro-bind /etc/ssl/certs /etc/ssl/certs --ro-bind-try /usr/local/share/ca-certificates /usr/local/share/ca-certificates)

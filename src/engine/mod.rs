@@ -1,5 +1,243 @@
 //! What is running: a stream for each of the configuration, and the RTSP server.
+//!
+//! ```text
+//! Engine ─┬─ Stream ── its thread: Graph (source ► … ► tee ► encoder) ─► Feed ─┐
+//!         └─ Server ── request threads: Factory ─► media (appsrc ► pay) ◄──────┘
+//! ```
+//! The engine is told what to do by a configuration alone, and answers by properties and lists.
 
+mod change;
+mod clock;
+mod elements;
+mod feed;
+mod pipeline;
+mod runner;
+mod server;
+mod source;
 mod state;
+mod stream;
 
+pub use server::Reader;
 pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
+pub use stream::{Branch, Stream};
+
+use crate::config::{Config, Listen};
+use change::Change;
+use clock::TimeLine;
+use gio::prelude::*;
+use glib::subclass::prelude::*;
+use server::Server;
+use std::cell::{OnceCell, RefCell};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+mod imp {
+    use super::*;
+
+    #[derive(Debug, glib::Properties)]
+    #[properties(wrapper_type = super::Engine)]
+    pub struct Engine {
+        #[property(get)]
+        pub server_state: RefCell<ServerState>,
+        /// What was applied last.
+        pub config: RefCell<Option<Config>>,
+        pub streams: gio::ListStore,
+        pub time: OnceCell<TimeLine>,
+        pub server: OnceCell<Server>,
+    }
+
+    impl Default for Engine {
+        fn default() -> Self {
+            Self {
+                server_state: RefCell::default(),
+                config: RefCell::default(),
+                streams: gio::ListStore::new::<Stream>(),
+                time: OnceCell::new(),
+                server: OnceCell::new(),
+            }
+        }
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Engine {
+        const NAME: &'static str = "HeadwaterEngine";
+        type Type = super::Engine;
+    }
+
+    #[glib::derived_properties]
+    impl ObjectImpl for Engine {}
+}
+
+glib::wrapper! {
+    /// Everything that runs. Main thread only; nothing here waits.
+    pub struct Engine(ObjectSubclass<imp::Engine>);
+}
+
+impl Engine {
+    /// Starts GStreamer. Nothing runs before [`Engine::apply`].
+    pub fn new() -> Result<Self, glib::Error> {
+        gst::init()?;
+        let engine: Self = glib::Object::new();
+        let time = TimeLine::new();
+        let server = Server::new(time.clone());
+        let weak = engine.downgrade();
+        server.readers().list().connect_items_changed(move |_, _, _, _| {
+            if let Some(engine) = weak.upgrade() {
+                engine.count_viewers();
+            }
+        });
+        engine.imp().time.set(time).expect("set once, here");
+        engine.imp().server.set(server).expect("set once, here");
+        Ok(engine)
+    }
+
+    fn server(&self) -> &Server {
+        self.imp().server.get().expect("set when made")
+    }
+
+    /// The streams, in the order of the configuration.
+    pub fn streams(&self) -> gio::ListModel {
+        self.imp().streams.clone().upcast()
+    }
+
+    /// Those who watch, of all streams.
+    pub fn readers(&self) -> gio::ListModel {
+        self.server().readers().list().clone().upcast()
+    }
+
+    fn stream(&self, id: &str) -> Option<Stream> {
+        self.imp().streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
+    }
+
+    /// Makes what runs be what the configuration says. What did not change is not touched.
+    pub fn apply(&self, config: &Config) {
+        let before = self.imp().config.replace(Some(config.clone()));
+        let old = before.as_ref().map_or(&[][..], |before| &before.streams);
+        let streams = &self.imp().streams;
+        for gone in old.iter().filter(|old| config.streams.iter().all(|new| new.id != old.id)) {
+            self.remove(&gone.id, &gone.path);
+        }
+        for (place, new) in config.streams.iter().enumerate() {
+            match old.iter().find(|old| old.id == new.id) {
+                Some(old) => self.change(old, new),
+                None => self.add(new),
+            }
+            // The list keeps the configuration's order.
+            if let Some(now) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == new.id)
+                && now != place
+                && let Some(stream) = self.stream(&new.id)
+            {
+                streams.remove(now as u32);
+                streams.insert((place as u32).min(streams.n_items()), &stream);
+            }
+        }
+        let moved = before.as_ref().is_none_or(|before| before.server != config.server);
+        if moved || !matches!(self.server_state(), ServerState::Listening { .. }) {
+            let state = match self.server().listen(&config.server) {
+                Ok(addresses) => ServerState::Listening { addresses },
+                Err(reason) => ServerState::Failed { reason },
+            };
+            self.set_server_state(state);
+        }
+    }
+
+    fn add(&self, config: &crate::config::StreamConfig) {
+        let time = self.imp().time.get().expect("set when made").clone();
+        match Stream::new(config, time) {
+            Ok(stream) => {
+                self.imp().streams.append(&stream);
+                stream.restart(config);
+                if config.enabled {
+                    self.server().mount(&config.id, &config.path, stream.feed());
+                }
+            }
+            Err(reason) => tracing::error!("stream {}: {reason}", config.id),
+        }
+    }
+
+    fn change(&self, old: &crate::config::StreamConfig, new: &crate::config::StreamConfig) {
+        let Some(stream) = self.stream(&new.id) else { return };
+        match change::of_stream(old, new) {
+            Change::None => {}
+            Change::Live => stream.adjust(new),
+            Change::Restart => {
+                self.server().unmount(&old.path);
+                self.server().dismiss(&old.id);
+                stream.restart(new);
+                if new.enabled {
+                    self.server().mount(&new.id, &new.path, stream.feed());
+                }
+            }
+        }
+    }
+
+    fn remove(&self, id: &str, path: &str) {
+        self.server().unmount(path);
+        self.server().dismiss(id);
+        if let Some(place) =
+            self.imp().streams.iter::<Stream>().flatten().position(|stream| stream.id() == id)
+        {
+            if let Some(stream) = self.stream(id) {
+                stream.stop();
+            }
+            self.imp().streams.remove(place as u32);
+        }
+    }
+
+    /// Keeps a stream from running until it is changed: it was starting when the program ended unexpectedly.
+    pub fn hold_off(&self, id: &str) {
+        if let Some(stream) = self.stream(id) {
+            stream.hold_off(StreamError::LeftOffAfterCrash);
+        }
+    }
+
+    /// Ends every stream, with a goodbye to those who watch, and the server.
+    pub async fn stop(&self) {
+        self.server().stop_listening();
+        for stream in self.imp().streams.iter::<Stream>().flatten() {
+            stream.stop();
+        }
+        glib::timeout_future(server::GOODBYE).await;
+        self.server().shut_down();
+        self.imp().streams.remove_all();
+        self.imp().config.take();
+        self.set_server_state(ServerState::Stopped);
+    }
+
+    fn set_server_state(&self, state: ServerState) {
+        if self.server_state() != state {
+            tracing::info!("server: {state:?}");
+            self.imp().server_state.replace(state);
+            self.notify_server_state();
+        }
+    }
+
+    fn count_viewers(&self) {
+        for stream in self.imp().streams.iter::<Stream>().flatten() {
+            let viewers = self.server().readers().of_stream(&stream.id()).len() as u32;
+            if stream.viewers() != viewers {
+                stream.set_viewers(viewers);
+            }
+        }
+    }
+
+    /// The address of a mount path, to be given to a player: the one that fits most, where there are several.
+    pub fn address(&self, path: &str) -> Option<String> {
+        let ServerState::Listening { addresses } = self.server_state() else { return None };
+        let first = addresses.first()?;
+        let listen = self.imp().config.borrow().as_ref()?.server.listen;
+        let host = match listen {
+            Listen::Network => outward_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            _ => first.ip(),
+        };
+        Some(format!("rtsp://{}{path}", SocketAddr::new(host, first.port())))
+    }
+}
+
+/// The address of this computer on the way to everybody else. Connecting a UDP socket sends nothing; it only
+/// asks the routing table.
+fn outward_address() -> Option<IpAddr> {
+    // TEST-NET-1 (RFC 5737): a route to anywhere will do.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}

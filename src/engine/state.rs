@@ -123,3 +123,24 @@ pub enum ServerError {
     #[error("{address}: {message}")]
     Other { address: SocketAddr, message: String },
 }
+
+impl StreamError {
+    /// What a GStreamer element said.
+    pub(super) fn from_message(error: &gst::message::Error) -> Self {
+        use gst::prelude::*;
+        Self::Pipeline {
+            element: error.src().map(|source| source.name().to_string()).unwrap_or_default(),
+            message: error.error().message().to_owned(),
+        }
+    }
+
+    /// GStreamer refused what always works with elements that fit: a defect of ours, or of the library.
+    pub(super) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Pipeline { element: "pipeline".into(), message: error.to_string() }
+    }
+
+    /// Whether trying again is of no use before the configuration, or what is installed, changes.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::NoEncoder { .. } | Self::LeftOffAfterCrash)
+    }
+}

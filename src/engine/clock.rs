@@ -1,0 +1,31 @@
+//! The one time line of the process. Every pipeline takes this clock and this base time, so that a running
+//! time means the same moment in all of them, however late one of them is started.
+
+use gst::prelude::*;
+
+/// A clock and the moment at which running time is zero.
+#[derive(Debug, Clone)]
+pub struct TimeLine {
+    clock: gst::Clock,
+    base_time: gst::ClockTime,
+}
+
+impl TimeLine {
+    pub fn new() -> Self {
+        let clock = gst::SystemClock::obtain();
+        Self { base_time: clock.time(), clock }
+    }
+
+    /// The running time of now.
+    pub fn now(&self) -> gst::ClockTime {
+        self.clock.time().saturating_sub(self.base_time)
+    }
+
+    /// Makes a pipeline run on this time line. Without a start time GStreamer leaves the base time alone
+    /// when the state changes.
+    pub fn apply_to(&self, pipeline: &gst::Pipeline) {
+        pipeline.use_clock(Some(&self.clock));
+        pipeline.set_start_time(gst::ClockTime::NONE);
+        pipeline.set_base_time(self.base_time);
+    }
+}

@@ -1,0 +1,35 @@
+//! Which GStreamer elements are needed, why, and which package brings them.
+
+use super::state::StreamError;
+use gst::prelude::*;
+
+/// Makes an element. Its name says in logs and graphs what it does for us.
+///
+/// # Errors
+/// [`StreamError::MissingPlugin`] names the element, and the plugin set that brings it.
+pub fn make(factory: &str, name: &str) -> Result<gst::Element, StreamError> {
+    gst::ElementFactory::make(factory).name(name).build().map_err(|_| StreamError::MissingPlugin {
+        description: match package(factory) {
+            Some(package) => format!("{factory} (GStreamer {package})"),
+            None => factory.to_owned(),
+        },
+    })
+}
+
+/// The plugin set of an element, where it is not in the base set that GStreamer cannot do without.
+fn package(factory: &str) -> Option<&'static str> {
+    Some(match factory {
+        "x264enc" => "Ugly Plugins",
+        "openh264enc" | "h264parse" => "Bad Plugins",
+        "jpegenc" | "rtph264pay" | "rtpjpegpay" | "deinterlace" | "videoflip" => "Good Plugins",
+        "textoverlay" | "clockoverlay" => "Base Plugins (pango)",
+        _ => return None,
+    })
+}
+
+/// Whether an element can be made. A plugin whose rank the user set to `NONE` (`GST_PLUGIN_FEATURE_RANK`)
+/// counts as missing.
+pub fn usable(factory: &str) -> bool {
+    gst::ElementFactory::find(factory)
+        .is_some_and(|factory| factory.rank() > gst::Rank::NONE && factory.create().build().is_ok())
+}

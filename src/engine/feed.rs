@@ -1,0 +1,167 @@
+//! Where a stream's thread and the RTSP server meet: the encoded pictures of one rendition, and whether
+//! somebody wants them. Shared by all threads; nothing here waits.
+
+use super::runner::Command;
+use super::state::StreamError;
+use gst::prelude::*;
+use gst_app::{AppSink, AppSrc};
+use gst_utils::StreamProducer;
+use gst_utils::streamproducer::{ConsumptionLink, ProducerSettings};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+/// One rendition's encoded pictures.
+#[derive(Debug)]
+pub struct Feed {
+    producer: StreamProducer,
+    /// How many media, and so readers, need the encoder.
+    demand: AtomicUsize,
+    commands: mpsc::Sender<Command>,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Whether a DESCRIBE may be answered. Not while the source is lost: preparing a media would wait.
+    serving: bool,
+    /// The latest key frame, with its caps: what the description of a sleeping stream is made of.
+    key_frame: Option<gst::Sample>,
+    /// The media that are fed now.
+    inputs: Vec<glib::WeakRef<AppSrc>>,
+}
+
+impl Feed {
+    pub fn new(commands: mpsc::Sender<Command>) -> Result<Arc<Self>, StreamError> {
+        let sink = AppSink::builder().name("feed").build();
+        // Otherwise the pipeline would wait for the first picture to reach a sink that comes late.
+        sink.set_property("async", false);
+        // What comes is paced already; waiting for the clock again would only add to the latency.
+        let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
+        // The end of a source is no end for the readers.
+        producer.set_forward_events([]);
+        let feed =
+            Arc::new(Self { producer, demand: AtomicUsize::new(0), commands, shared: Mutex::default() });
+        feed.keep_key_frames(&sink);
+        Ok(feed)
+    }
+
+    fn keep_key_frames(self: &Arc<Self>, sink: &AppSink) {
+        let feed = Arc::downgrade(self);
+        let pad = sink.static_pad("sink").expect("an appsink has a sink pad");
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            if let (Some(feed), Some(buffer), Some(caps)) =
+                (feed.upgrade(), info.buffer(), pad.current_caps())
+                && !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
+            {
+                let sample = gst::Sample::builder().buffer(buffer).caps(&caps).build();
+                let first = feed.shared.lock().unwrap().key_frame.replace(sample).is_none();
+                if first {
+                    feed.send(Command::Described);
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// The sink to end an encoder's branch with. One at a time.
+    pub fn sink(&self) -> &AppSink {
+        self.producer.appsink()
+    }
+
+    pub fn is_wanted(&self) -> bool {
+        self.demand.load(Ordering::Acquire) > 0
+    }
+
+    pub fn is_described(&self) -> bool {
+        self.shared.lock().unwrap().key_frame.is_some()
+    }
+
+    /// Whether a reader that asks now can be given pictures.
+    pub fn is_serving(&self) -> bool {
+        let shared = self.shared.lock().unwrap();
+        shared.serving && shared.key_frame.is_some()
+    }
+
+    pub fn set_serving(&self, serving: bool) {
+        self.shared.lock().unwrap().serving = serving;
+    }
+
+    /// Asks the encoder for a key frame: a reader has come.
+    pub fn request_key_frame(&self) {
+        self.send(Command::KeyFrame);
+    }
+
+    /// The caps of the encoded pictures, once they are known.
+    pub fn caps(&self) -> Option<gst::Caps> {
+        self.shared.lock().unwrap().key_frame.as_ref()?.caps_owned()
+    }
+
+    /// Feeds a media. It gets the latest key frame at once, to be described by, and pictures from
+    /// [`Input::open`] on. The encoder runs until the input is dropped.
+    ///
+    /// `now` is the running time of the media's pipeline.
+    pub fn attach(self: &Arc<Self>, source: &AppSrc, now: gst::ClockTime) -> Option<Input> {
+        let link = self.producer.add_consumer(source).ok()?;
+        link.set_discard(true);
+        let key_frame = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.inputs.retain(|input| input.upgrade().is_some());
+            shared.inputs.push(source.downgrade());
+            shared.key_frame.clone()?
+        };
+        let mut buffer = key_frame.buffer_owned()?;
+        {
+            let buffer = buffer.make_mut();
+            buffer.set_pts(now);
+            buffer.set_dts(now);
+        }
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        let sample =
+            gst::Sample::builder().buffer(&buffer).caps(&key_frame.caps_owned()?).segment(&segment).build();
+        source.push_sample(&sample).ok()?;
+        self.demand.fetch_add(1, Ordering::AcqRel);
+        self.send(Command::Demand);
+        Some(Input { feed: self.clone(), link })
+    }
+
+    /// Ends every media that is fed: their readers get an RTCP BYE. What is known of the pictures is
+    /// forgotten.
+    pub fn end(&self) {
+        let inputs = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.serving = false;
+            shared.key_frame = None;
+            std::mem::take(&mut shared.inputs)
+        };
+        for input in inputs.iter().filter_map(glib::WeakRef::upgrade) {
+            let _ = input.end_of_stream();
+        }
+    }
+
+    fn send(&self, command: Command) {
+        // Nobody listens any more when the stream is gone, and then nothing has to be done.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// A media that is fed. Dropping it ends that.
+#[derive(Debug)]
+#[must_use]
+pub struct Input {
+    feed: Arc<Feed>,
+    link: ConsumptionLink,
+}
+
+impl Input {
+    /// Lets the pictures through, beginning with a key frame.
+    pub fn open(&self) {
+        self.link.set_discard(false);
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.feed.demand.fetch_sub(1, Ordering::AcqRel);
+        self.feed.send(Command::Demand);
+    }
+}

@@ -1,0 +1,155 @@
+//! From pictures to an encoded stream: the encoder that is there, and why it was taken.
+//!
+//! ```text
+//! queue ► (videoconvert ► capsfilter, for MJPEG) ► encoder ► capsfilter ► appsink of the feed
+//! ```
+
+use super::picture::Format;
+use crate::config::{Bitrate, Codec};
+use crate::engine::elements::{make, usable};
+use crate::engine::state::{EncoderReason, Encoding, StreamError};
+use gst::prelude::*;
+
+/// The encoders of a codec, best first.
+const fn encoders(codec: Codec) -> &'static [&'static str] {
+    match codec {
+        Codec::H264 => &["x264enc", "openh264enc"],
+        Codec::Mjpeg => &["jpegenc"],
+    }
+}
+
+/// Between key frames: a reader that asks gets one at once, so this is for those that lost a packet.
+const KEY_FRAME_SECONDS: u32 = 2;
+
+/// For `Bitrate::Auto`: what H.264 needs for a good picture of ordinary content, live and without B-frames.
+const BITS_PER_PIXEL: f64 = 0.1;
+const BITRATE_KBPS: std::ops::RangeInclusive<u32> = 200..=50_000;
+
+/// The quality of JPEG pictures, in per cent.
+const JPEG_QUALITY: i32 = 85;
+
+/// Frames that may wait for the encoder. When it is too slow, frames are left out instead of getting old.
+const QUEUE_FRAMES: u32 = 3;
+
+/// Chooses an encoder, and says what will be served.
+pub fn plan(codec: Codec, bitrate: Bitrate, format: &Format) -> Result<Encoding, StreamError> {
+    let candidates = encoders(codec);
+    let encoder = candidates.iter().find(|name| usable(name)).ok_or(StreamError::NoEncoder { codec })?;
+    Ok(Encoding {
+        encoder: (*encoder).to_owned(),
+        reason: if encoder == &candidates[0] {
+            EncoderReason::Preferred
+        } else {
+            EncoderReason::OthersMissing
+        },
+        codec,
+        width: format.width,
+        height: format.height,
+        frame_rate: format.frame_rate,
+        bitrate_kbps: bitrate_kbps(codec, bitrate, format),
+        rounded_from: format.rounded_from,
+    })
+}
+
+/// The bitrate in force, in thousand bits a second; none for MJPEG, which has a quality instead.
+pub fn bitrate_kbps(codec: Codec, bitrate: Bitrate, format: &Format) -> Option<u32> {
+    match (codec, bitrate) {
+        (Codec::Mjpeg, _) => None,
+        (Codec::H264, Bitrate::Kbps(kbps)) => Some(kbps),
+        (Codec::H264, Bitrate::Auto) => {
+            let pixels = f64::from(format.width) * f64::from(format.height);
+            let rate = f64::from(format.frame_rate.0) / f64::from(format.frame_rate.1);
+            let kbps = (pixels * rate * BITS_PER_PIXEL / 1000.0) as u32;
+            Some(kbps.clamp(*BITRATE_KBPS.start(), *BITRATE_KBPS.end()))
+        }
+    }
+}
+
+/// The elements from the tee to the sink, in their order, and which of them is the encoder.
+pub struct Encode {
+    pub elements: Vec<gst::Element>,
+    pub encoder: gst::Element,
+}
+
+pub fn make_encode(encoding: &Encoding) -> Result<Encode, StreamError> {
+    let queue = make("queue", "encode-queue")?;
+    queue.set_property("max-size-buffers", QUEUE_FRAMES);
+    queue.set_property("max-size-bytes", 0u32);
+    queue.set_property("max-size-time", 0u64);
+    queue.set_property_from_str("leaky", "downstream");
+
+    let encoder = make(&encoding.encoder, "encoder")?;
+    let (numerator, denominator) = encoding.frame_rate;
+    let key_frame_interval = (KEY_FRAME_SECONDS * numerator / denominator).max(1);
+    let mut elements = vec![queue];
+    let caps = match encoding.encoder.as_str() {
+        "x264enc" => {
+            encoder.set_property_from_str("tune", "zerolatency");
+            encoder.set_property_from_str("speed-preset", "veryfast");
+            encoder.set_property("key-int-max", key_frame_interval);
+            gst::Caps::builder("video/x-h264").field("profile", "main").field("stream-format", "byte-stream")
+        }
+        "openh264enc" => {
+            encoder.set_property_from_str("complexity", "low");
+            encoder.set_property_from_str("rate-control", "bitrate");
+            encoder.set_property("gop-size", key_frame_interval);
+            gst::Caps::builder("video/x-h264").field("stream-format", "byte-stream")
+        }
+        _ => {
+            encoder.set_property("quality", JPEG_QUALITY);
+            // A JPEG decoder takes pictures to be of full range (JFIF); without this they come out pale.
+            let convert = make("videoconvert", "full-range")?;
+            let range = make("capsfilter", "full-range-format")?;
+            range.set_property(
+                "caps",
+                gst::Caps::builder("video/x-raw").field("colorimetry", "1:4:0:0").build(),
+            );
+            elements.extend([convert, range]);
+            gst::Caps::builder("image/jpeg")
+        }
+    };
+    set_bitrate(&encoder, encoding.bitrate_kbps);
+    let filter = make("capsfilter", "encoded-format")?;
+    filter.set_property("caps", caps.build());
+    elements.extend([encoder.clone(), filter]);
+    Ok(Encode { elements, encoder })
+}
+
+/// Sets the bitrate, also while the encoder runs.
+pub fn set_bitrate(encoder: &gst::Element, kbps: Option<u32>) {
+    let (Some(kbps), Some(factory)) = (kbps, encoder.factory()) else { return };
+    match factory.name().as_str() {
+        "x264enc" => encoder.set_property("bitrate", kbps),
+        "openh264enc" => encoder.set_property("bitrate", kbps * 1000),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HD: Format = Format { width: 1280, height: 720, frame_rate: (25, 1), rounded_from: None };
+
+    #[test]
+    fn the_bitrate_follows_the_size_unless_it_is_given() {
+        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Auto, &HD), Some(2304));
+        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Kbps(900), &HD), Some(900));
+        let small = Format { width: 160, height: 120, ..HD };
+        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Auto, &small), Some(200));
+        assert_eq!(bitrate_kbps(Codec::Mjpeg, Bitrate::Auto, &HD), None);
+    }
+
+    #[test]
+    fn every_encoder_named_here_can_be_made_and_set() {
+        gst::init().unwrap();
+        for codec in [Codec::H264, Codec::Mjpeg] {
+            let encoding = plan(codec, Bitrate::Auto, &HD).unwrap();
+            assert_eq!(encoding.reason, EncoderReason::Preferred);
+            for encoder in encoders(codec) {
+                let encoding = Encoding { encoder: (*encoder).into(), ..encoding.clone() };
+                make_encode(&encoding).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The thread that owns a stream's graph. Commands come in from any thread, events go out to the main one;
+//! changing a pipeline's state can wait for a device or a decoder, and that is nobody's business but this
+//! thread's.
+
+use super::clock::TimeLine;
+use super::feed::Feed;
+use super::pipeline::{Callbacks, Format, Graph};
+use super::source::{self, retry};
+use super::state::{Encoding, StreamError, StreamState};
+use crate::config::StreamConfig;
+use gst::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A source that is awake and delivers nothing for so long is lost.
+const NO_PICTURE: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+const WATCH: Duration = Duration::from_secs(1);
+/// Key frames on demand are at least so far apart: each costs as much as many ordinary ones.
+const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
+
+/// What a stream's thread is asked to do, or told.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve this from now on. What runs ends first, and its readers with it.
+    Restart(Box<StreamConfig>),
+    /// The same stream with other overlays, bitrate or name: nobody notices.
+    Adjust(Box<StreamConfig>),
+    /// Say that the stream failed, and do nothing until it is restarted.
+    HoldOff(StreamError),
+    /// Somebody came to read, or left: see the feed.
+    Demand,
+    /// The feed has its first key frame.
+    Described,
+    /// A reader wants a key frame.
+    KeyFrame,
+    AddBranch(u64, gst::Bin),
+    RemoveBranch(u64),
+    /// From a graph's callbacks; `graph` tells those of graphs that are gone.
+    Graph {
+        graph: u64,
+        what: GraphEvent,
+    },
+    /// End the thread.
+    Stop,
+}
+
+#[derive(Debug)]
+pub enum GraphEvent {
+    Flowing,
+    Source(source::Event),
+    Message(gst::Message),
+}
+
+/// What a stream's thread tells the main thread.
+#[derive(Debug, Clone)]
+pub enum Event {
+    State(StreamState),
+    Encoding(Option<Encoding>),
+}
+
+/// What the thread knows.
+struct Runner {
+    config: StreamConfig,
+    feed: Arc<Feed>,
+    time: TimeLine,
+    commands: mpsc::Sender<Command>,
+    events: async_channel::Sender<Event>,
+    graph: Option<Graph>,
+    /// The number of the graph, or of the next one.
+    graph_number: u64,
+    awake: bool,
+    state: StreamState,
+    format: Arc<Mutex<Option<Format>>>,
+    encoding: Option<Encoding>,
+    branches: BTreeMap<u64, gst::Bin>,
+    /// The last thing a missing-plugin message named.
+    missing_plugin: Option<String>,
+    attempt: u32,
+    retry_at: Option<Instant>,
+    key_frame_at: Option<Instant>,
+    last_key_frame: Instant,
+    /// The picture count when it was last looked at, and since when it has stood there.
+    watched: (u64, Instant),
+}
+
+/// Starts the thread of a stream. It ends on [`Command::Stop`].
+pub fn spawn(
+    config: StreamConfig,
+    time: TimeLine,
+    feed: Arc<Feed>,
+    commands: mpsc::Sender<Command>,
+    inbox: mpsc::Receiver<Command>,
+    events: async_channel::Sender<Event>,
+) -> std::io::Result<()> {
+    let name = format!("stream {}", config.id);
+    let now = Instant::now();
+    let runner = Runner {
+        config,
+        feed,
+        time,
+        commands,
+        events,
+        graph: None,
+        graph_number: 0,
+        awake: false,
+        state: StreamState::Stopped,
+        format: Arc::default(),
+        encoding: None,
+        branches: BTreeMap::new(),
+        missing_plugin: None,
+        attempt: 0,
+        retry_at: None,
+        key_frame_at: None,
+        last_key_frame: now,
+        watched: (0, now),
+    };
+    std::thread::Builder::new().name(name).spawn(move || runner.run(&inbox)).map(|_| ())
+}
+
+impl Runner {
+    fn run(mut self, inbox: &mpsc::Receiver<Command>) {
+        loop {
+            let command = match self.next_deadline() {
+                Some(at) => match inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
+                    Ok(command) => Some(command),
+                    Err(mpsc::RecvTimeoutError::Timeout) => None,
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                },
+                None => match inbox.recv() {
+                    Ok(command) => Some(command),
+                    Err(mpsc::RecvError) => break,
+                },
+            };
+            let result = match command {
+                Some(Command::Stop) => break,
+                Some(command) => self.handle(command),
+                None => self.on_deadline(),
+            };
+            if let Err(reason) = result {
+                self.lost(reason);
+            }
+        }
+        self.shut_down();
+        self.feed.end();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let watch = (self.graph.is_some() && self.awake).then(|| Instant::now() + WATCH);
+        [self.retry_at, self.key_frame_at, watch].into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, command: Command) -> Result<(), StreamError> {
+        match command {
+            Command::Restart(config) => {
+                self.shut_down();
+                self.feed.end();
+                self.config = *config;
+                *self.format.lock().unwrap() = None;
+                self.attempt = 0;
+                self.retry_at = None;
+                self.set_encoding(None);
+                if self.config.enabled {
+                    return self.start();
+                }
+                self.set_state(StreamState::Stopped);
+                Ok(())
+            }
+            Command::Adjust(config) => {
+                self.config = *config;
+                self.adjust()
+            }
+            Command::HoldOff(reason) => {
+                self.set_state(StreamState::Failed { reason });
+                Ok(())
+            }
+            Command::Demand | Command::Described => self.look_after_demand(),
+            Command::KeyFrame => {
+                let due = self.last_key_frame + KEY_FRAME_SPACING;
+                if due <= Instant::now() {
+                    self.send_key_frame_request();
+                } else {
+                    self.key_frame_at = Some(due);
+                }
+                Ok(())
+            }
+            Command::AddBranch(number, bin) => {
+                self.branches.insert(number, bin.clone());
+                if let (Some(graph), true) = (&mut self.graph, self.awake) {
+                    graph.add_branch(number, &bin)?;
+                }
+                self.look_after_demand()
+            }
+            Command::RemoveBranch(number) => {
+                let bin = self.branches.remove(&number);
+                if let Some(graph) = &mut self.graph {
+                    graph.remove_branch(number);
+                }
+                if let Some(bin) = bin {
+                    let _ = bin.set_state(gst::State::Null);
+                }
+                self.look_after_demand()
+            }
+            Command::Graph { graph, what } if graph == self.graph_number => self.handle_graph(what),
+            Command::Graph { .. } | Command::Stop => Ok(()),
+        }
+    }
+
+    fn handle_graph(&mut self, what: GraphEvent) -> Result<(), StreamError> {
+        match what {
+            GraphEvent::Flowing => self.flowing(),
+            GraphEvent::Source(event) => match &mut self.graph {
+                Some(graph) => graph.source().handle(event),
+                None => Ok(()),
+            },
+            GraphEvent::Message(message) => self.handle_message(&message),
+        }
+    }
+
+    fn handle_message(&mut self, message: &gst::Message) -> Result<(), StreamError> {
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        match message.view() {
+            gst::MessageView::Error(error) => {
+                let of_source = error.src().is_some_and(|source| graph.is_of_source(source));
+                let result = if of_source {
+                    graph.source().failed(error)
+                } else {
+                    Err(StreamError::from_message(error))
+                };
+                let missing = self.missing_plugin.take();
+                result.map_err(|reason| match (reason, missing) {
+                    (StreamError::FileDamaged { .. } | StreamError::NoVideo { .. }, Some(description)) => {
+                        StreamError::MissingPlugin { description }
+                    }
+                    (reason, _) => reason,
+                })
+            }
+            gst::MessageView::Warning(warning) => {
+                tracing::warn!("{}: {}", self.config.id, warning.error());
+                Ok(())
+            }
+            gst::MessageView::Element(element) => {
+                if let Some(missing) = element.structure().filter(|it| it.name() == "missing-plugin") {
+                    self.missing_plugin = missing.get("name").ok();
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self) -> Result<(), StreamError> {
+        if !matches!(self.state, StreamState::Reconnecting { .. }) {
+            self.set_state(StreamState::Starting);
+        }
+        self.graph_number += 1;
+        let number = self.graph_number;
+        let sender = |commands: &mpsc::Sender<Command>| {
+            let commands = commands.clone();
+            move |what| {
+                let _ = commands.send(Command::Graph { graph: number, what });
+            }
+        };
+        let (flowing, of_source, message) =
+            (sender(&self.commands), sender(&self.commands), sender(&self.commands));
+        let callbacks = Callbacks {
+            flowing: Box::new(move || flowing(GraphEvent::Flowing)),
+            source: Arc::new(move |event| of_source(GraphEvent::Source(event))),
+            message: Box::new(move |received| {
+                if matches!(
+                    received.type_(),
+                    gst::MessageType::Error | gst::MessageType::Warning | gst::MessageType::Element
+                ) {
+                    message(GraphEvent::Message(received));
+                }
+            }),
+        };
+        self.graph = Some(Graph::new(&self.config, &self.time, self.format.clone(), callbacks)?);
+        self.wake()
+    }
+
+    fn wake(&mut self) -> Result<(), StreamError> {
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        self.watched = (0, Instant::now());
+        for (number, bin) in &self.branches {
+            graph.add_branch(*number, bin)?;
+        }
+        // Where the format is known, the encoder is there for the first picture.
+        self.awake = true;
+        if self.feed.is_wanted() {
+            self.start_encoding()?;
+        }
+        self.graph.as_ref().map_or(Ok(()), Graph::wake)
+    }
+
+    /// The first picture passed since the source was woken.
+    fn flowing(&mut self) -> Result<(), StreamError> {
+        self.attempt = 0;
+        if !self.feed.is_described() || self.feed.is_wanted() {
+            self.start_encoding()?;
+        }
+        self.look_after_demand()
+    }
+
+    /// Wakes the source, lets it sleep, adds the encoder or takes it away: as they are needed.
+    fn look_after_demand(&mut self) -> Result<(), StreamError> {
+        let wanted = self.feed.is_wanted();
+        let described = self.feed.is_described();
+        let looked_at = !self.branches.is_empty();
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        if !self.awake {
+            return if wanted || looked_at { self.wake() } else { Ok(()) };
+        }
+        if graph.pictures() == 0 {
+            return Ok(());
+        }
+        if wanted && !graph.is_encoding() {
+            self.start_encoding()?;
+        } else if !wanted && described && graph.is_encoding() {
+            graph.stop_encoding();
+        }
+        if !described {
+            return Ok(());
+        }
+        self.feed.set_serving(true);
+        if wanted || looked_at {
+            self.set_state(StreamState::Live);
+            return Ok(());
+        }
+        if let Some(graph) = &self.graph {
+            graph.sleep()?;
+        }
+        self.awake = false;
+        self.set_state(StreamState::Ready);
+        Ok(())
+    }
+
+    fn start_encoding(&mut self) -> Result<(), StreamError> {
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        let Some(encoding) = graph.plan().filter(|_| !graph.is_encoding()) else { return Ok(()) };
+        let encoding = encoding?;
+        graph.start_encoding(&encoding, &self.feed)?;
+        self.last_key_frame = Instant::now();
+        self.set_encoding(Some(encoding));
+        Ok(())
+    }
+
+    fn adjust(&mut self) -> Result<(), StreamError> {
+        let Some(graph) = &mut self.graph else { return Ok(()) };
+        graph.set_overlays(&self.config.overlays)?;
+        graph.set_bitrate(&self.config.main_rendition());
+        if let (Some(_), Some(Ok(encoding))) = (&self.encoding, graph.plan()) {
+            self.set_encoding(Some(encoding));
+        }
+        Ok(())
+    }
+
+    fn send_key_frame_request(&mut self) {
+        self.key_frame_at = None;
+        if self.graph.as_ref().is_some_and(Graph::is_encoding) {
+            self.last_key_frame = Instant::now();
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            let pad = self.feed.sink().static_pad("sink").expect("an appsink has a sink pad");
+            pad.push_event(event);
+        }
+    }
+
+    fn on_deadline(&mut self) -> Result<(), StreamError> {
+        let now = Instant::now();
+        if self.key_frame_at.is_some_and(|at| at <= now) {
+            self.send_key_frame_request();
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            return self.start();
+        }
+        if let (Some(graph), true) = (&self.graph, self.awake) {
+            let pictures = graph.pictures();
+            if pictures != self.watched.0 {
+                self.watched = (pictures, now);
+            } else if now - self.watched.1 > NO_PICTURE {
+                return Err(StreamError::NoPicture { seconds: NO_PICTURE.as_secs() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The source, or something behind it, failed.
+    fn lost(&mut self, reason: StreamError) {
+        tracing::warn!("stream {}: {reason}", self.config.id);
+        self.shut_down();
+        self.feed.set_serving(false);
+        if reason.is_lasting() {
+            self.set_state(StreamState::Failed { reason });
+            return;
+        }
+        let delay = retry::delay(self.attempt);
+        self.attempt += 1;
+        self.retry_at = Some(Instant::now() + delay);
+        self.set_state(StreamState::Reconnecting { reason, next_try: SystemTime::now() + delay });
+    }
+
+    fn shut_down(&mut self) {
+        self.graph_number += 1;
+        self.awake = false;
+        self.missing_plugin = None;
+        self.key_frame_at = None;
+        self.feed.set_serving(false);
+        if let Some(graph) = self.graph.take() {
+            graph.shut_down();
+        }
+    }
+
+    fn set_encoding(&mut self, encoding: Option<Encoding>) {
+        if self.encoding != encoding {
+            self.encoding = encoding.clone();
+            let _ = self.events.try_send(Event::Encoding(encoding));
+        }
+    }
+
+    fn set_state(&mut self, state: StreamState) {
+        if self.state != state {
+            self.state = state.clone();
+            let _ = self.events.try_send(Event::State(state));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Keeps the packets of a shared media flowing whatever its TCP readers do.
+//!
+//! The library hands packets to TCP readers from a queue of one, and stops taking from it when each of them
+//! is behind: one reader that stopped reading then freezes everybody, UDP readers included. A transport that
+//! belongs to no reader and is always ready keeps the queue moving; the reader that is behind is dropped by
+//! the library after some 10 s.
+
+use super::ffi;
+use gst_rtsp_server::RTSPMedia;
+use gst_rtsp_server::prelude::*;
+use std::sync::{Arc, Mutex};
+
+/// To be called when a media is configured.
+pub fn install(media: &RTSPMedia) {
+    let drains = Arc::new(Mutex::new(Vec::new()));
+    media.connect_new_state({
+        let drains = drains.clone();
+        move |media, state| {
+            let mut drains = drains.lock().unwrap();
+            if state != gst::ffi::GST_STATE_PLAYING || !drains.is_empty() {
+                return;
+            }
+            for stream in (0..media.n_streams()).filter_map(|index| media.stream(index)) {
+                let Some(drain) = ffi::detached_tcp_transport(&stream) else { continue };
+                drain.set_callbacks(|_, _| true, |_, _| true);
+                if drain.set_active(true).is_ok() {
+                    // Tells the sending thread that there is somebody to send to.
+                    drain.message_sent();
+                    drains.push(drain);
+                }
+            }
+        }
+    });
+    // Announced before the streams leave the media's bin, when it ends and when it fails; `unprepared` would
+    // be too late.
+    media.connect_target_state(move |_, state| {
+        if state <= gst::ffi::GST_STATE_READY {
+            for drain in drains.lock().unwrap().drain(..) {
+                let _ = drain.set_active(false);
+            }
+        }
+    });
+}

@@ -1,0 +1,155 @@
+//! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
+
+use super::{drain, timestamp_guard};
+use crate::engine::clock::TimeLine;
+use crate::engine::elements::make;
+use crate::engine::feed::{Feed, Input};
+use crate::engine::state::StreamError;
+use gst::prelude::*;
+use gst_app::AppSrc;
+use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::subclass::prelude::*;
+use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPSuspendMode};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// The name of the source in each media.
+const INPUT: &str = "input";
+
+mod imp {
+    use super::*;
+
+    #[derive(Debug, Default)]
+    pub struct Factory {
+        pub feed: OnceLock<Arc<Feed>>,
+        pub time: OnceLock<TimeLine>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Factory {
+        const NAME: &'static str = "HeadwaterFactory";
+        type Type = super::Factory;
+        type ParentType = RTSPMediaFactory;
+    }
+
+    impl ObjectImpl for Factory {}
+
+    impl RTSPMediaFactoryImpl for Factory {
+        /// One media for every reader, whatever query follows the path in the address.
+        fn gen_key(&self, _: &gst_rtsp::RTSPUrl) -> Option<glib::GString> {
+            Some("media".into())
+        }
+
+        fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
+            let caps = self.feed.get()?.caps()?;
+            match make_media(&caps) {
+                Ok(bin) => Some(bin.upcast()),
+                Err(reason) => {
+                    tracing::error!("{reason}");
+                    None
+                }
+            }
+        }
+
+        /// The media runs on the same time line as the source, so that nobody waits for it to catch up.
+        fn create_pipeline(&self, media: &RTSPMedia) -> Option<gst::Pipeline> {
+            let pipeline = gst::Pipeline::new();
+            self.time.get()?.apply_to(&pipeline);
+            media.take_pipeline(&pipeline);
+            Some(pipeline)
+        }
+
+        fn media_configure(&self, media: &RTSPMedia) {
+            self.parent_media_configure(media);
+            let (Some(feed), Some(time)) = (self.feed.get(), self.time.get()) else { return };
+            configure(media, feed, time);
+        }
+    }
+}
+
+glib::wrapper! {
+    /// The factory of one mount path.
+    pub struct Factory(ObjectSubclass<imp::Factory>) @extends RTSPMediaFactory;
+}
+
+impl Factory {
+    pub fn new(feed: Arc<Feed>, time: TimeLine) -> Self {
+        let factory: Self = glib::Object::new();
+        factory.imp().feed.set(feed).expect("set once, here");
+        factory.imp().time.set(time).expect("set once, here");
+        factory.set_shared(true);
+        factory.set_suspend_mode(RTSPSuspendMode::None);
+        // It is what a receiver waits for late packets; nothing is received here but reports.
+        factory.set_latency(0);
+        // The library's other mode stops the pipeline of all readers when one of them is lost.
+        factory.set_stop_on_disconnect(false);
+        factory
+    }
+}
+
+fn make_media(caps: &gst::Caps) -> Result<gst::Bin, StreamError> {
+    let bin = gst::Bin::new();
+    let input = make("appsrc", INPUT)?;
+    let mut elements = vec![input];
+    // The library finds the payloader by this name.
+    let pay = if caps.structure(0).is_some_and(|caps| caps.name() == "image/jpeg") {
+        make("rtpjpegpay", "pay0")?
+    } else {
+        elements.push(make("h264parse", "parse")?);
+        let pay = make("rtph264pay", "pay0")?;
+        // Parameter sets before each key frame, for readers that missed those in the description.
+        pay.set_property("config-interval", -1i32);
+        // Small parameter sets travel with the key frame, and nothing waits for the next frame.
+        pay.set_property_from_str("aggregate-mode", "zero-latency");
+        pay
+    };
+    elements.push(pay.clone());
+    bin.add_many(&elements).map_err(StreamError::internal)?;
+    gst::Element::link_many(&elements).map_err(StreamError::internal)?;
+    refuse_seeks(&pay);
+    timestamp_guard::install(&pay.static_pad("src").expect("a payloader has a source pad"));
+    Ok(bin)
+}
+
+/// PLAY with a range, which ffmpeg and GStreamer always send, makes the library seek the pipeline that all
+/// readers share, where the pipeline can. So it says that it cannot.
+fn refuse_seeks(pay: &gst::Element) {
+    let pad = pay.static_pad("sink").expect("a payloader has a sink pad");
+    pad.add_probe(gst::PadProbeType::QUERY_UPSTREAM | gst::PadProbeType::PUSH, |_, info| {
+        if let Some(gst::PadProbeData::Query(query)) = &mut info.data
+            && let gst::QueryViewMut::Seeking(seeking) = query.view_mut()
+        {
+            seeking.set(false, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+            return gst::PadProbeReturn::Handled;
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
+    drain::install(media);
+    let Some(source) = media
+        .element()
+        .downcast::<gst::Bin>()
+        .ok()
+        .and_then(|bin| bin.by_name(INPUT))
+        .and_then(|element| element.downcast::<AppSrc>().ok())
+    else {
+        return;
+    };
+    // The encoder runs until the media is let go. Nothing passes before the first PLAY: what a reader would
+    // get then is as old as its DESCRIBE.
+    let input: Arc<Mutex<Option<Input>>> = Arc::new(Mutex::new(feed.attach(&source, time.now())));
+    media.connect_new_state({
+        let input = input.clone();
+        move |media, state| {
+            if state == gst::ffi::GST_STATE_PLAYING
+                && media.status() == gst_rtsp_server::RTSPMediaStatus::Prepared
+            {
+                if let Some(input) = &*input.lock().unwrap() {
+                    input.open();
+                }
+            }
+        }
+    });
+    media.connect_unprepared(move |_| drop(input.lock().unwrap().take()));
+}

@@ -1,0 +1,300 @@
+//! The RTSP server. It accepts on the main loop; requests run on a few threads of the library's pool, where
+//! nothing waits for a source or for the main thread.
+
+mod drain;
+mod factory;
+mod ffi;
+mod readers;
+mod timestamp_guard;
+
+pub use readers::Reader;
+
+use super::clock::TimeLine;
+use super::feed::Feed;
+use super::state::ServerError;
+use crate::config::{Listen, ServerConfig};
+use factory::Factory;
+use gio::prelude::*;
+use gst_rtsp::RTSPStatusCode;
+use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::{
+    RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
+};
+use readers::Readers;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Threads that answer requests. More than one, so that a long request does not hold up every reader.
+const REQUEST_THREADS: i32 = 4;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+/// The library removes sessions that timed out only when it is asked to.
+const SESSION_CLEANUP: Duration = Duration::from_secs(2);
+/// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
+pub const GOODBYE: Duration = Duration::from_millis(200);
+
+/// Who is fed at which mount path. Read by the threads that answer requests.
+#[derive(Debug, Default)]
+pub struct Mounts(Mutex<HashMap<String, Mount>>);
+
+/// What is served at one path.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    pub stream: String,
+    pub feed: Arc<Feed>,
+}
+
+impl Mounts {
+    /// The mount of a request: its path, or one above, since SETUP and PLAY name controls below it.
+    pub fn find(&self, path: &str) -> Option<Mount> {
+        let mounts = self.0.lock().unwrap();
+        let mut path = path.trim_end_matches('/');
+        loop {
+            if let Some(mount) = mounts.get(path) {
+                return Some(mount.clone());
+            }
+            path = &path[..path.rfind('/')?];
+        }
+    }
+}
+
+/// The server. Main thread only.
+#[derive(Debug)]
+pub struct Server {
+    server: RTSPServer,
+    factories: RTSPMountPoints,
+    sessions: RTSPSessionPool,
+    mounts: Arc<Mounts>,
+    readers: Readers,
+    time: TimeLine,
+    sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
+    cleanup: RefCell<Option<glib::SourceId>>,
+}
+
+impl Server {
+    pub fn new(time: TimeLine) -> Self {
+        let server = RTSPServer::new();
+        let factories = RTSPMountPoints::new();
+        let sessions = RTSPSessionPool::new();
+        let threads = RTSPThreadPool::new();
+        threads.set_max_threads(REQUEST_THREADS);
+        server.set_mount_points(Some(&factories));
+        server.set_session_pool(Some(&sessions));
+        server.set_thread_pool(Some(&threads));
+
+        let mounts = Arc::new(Mounts::default());
+        let readers = Readers::new(&sessions);
+        server.connect_client_connected({
+            let (mounts, reports) = (mounts.clone(), readers.reports());
+            move |_, client| watch_client(client, &mounts, &reports)
+        });
+        let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
+            let sessions = sessions.clone();
+            move || {
+                sessions.cleanup();
+                glib::ControlFlow::Continue
+            }
+        });
+        Self {
+            server,
+            factories,
+            sessions,
+            mounts,
+            readers,
+            time,
+            sockets: RefCell::default(),
+            cleanup: RefCell::new(Some(cleanup)),
+        }
+    }
+
+    pub fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
+    /// Returns the addresses, with the port that the system chose where it was 0.
+    pub fn listen(&self, config: &ServerConfig) -> Result<Vec<SocketAddr>, ServerError> {
+        self.stop_listening();
+        let mut port = config.port;
+        let mut bound = Vec::new();
+        let (addresses, required) = addresses(config.listen);
+        for address in addresses {
+            match self.listen_at(SocketAddr::new(address, port)) {
+                Ok(address) => {
+                    port = address.port();
+                    bound.push(address);
+                }
+                // A computer may have no IPv6.
+                Err(_) if address.is_ipv6() && !required && !bound.is_empty() => {}
+                Err(error) => {
+                    self.stop_listening();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    fn listen_at(&self, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+        let failed = |error: glib::Error| server_error(address, &error);
+        let family = if address.is_ipv6() { gio::SocketFamily::Ipv6 } else { gio::SocketFamily::Ipv4 };
+        let socket =
+            gio::Socket::new(family, gio::SocketType::Stream, gio::SocketProtocol::Tcp).map_err(failed)?;
+        if address.is_ipv6() {
+            // Otherwise it would take the IPv4 port as well, and name IPv4 readers by mapped addresses.
+            socket.set_option(ffi::IPPROTO_IPV6, ffi::IPV6_V6ONLY, 1).map_err(failed)?;
+        }
+        socket.set_blocking(false);
+        socket.set_listen_backlog(BACKLOG);
+        socket.bind(&gio::InetSocketAddress::from(address), true).map_err(failed)?;
+        socket.listen().map_err(failed)?;
+        let local = socket
+            .local_address()
+            .map_err(failed)?
+            .downcast::<gio::InetSocketAddress>()
+            .expect("a TCP socket has an internet address");
+        let source = gio::prelude::SocketExtManual::create_source(
+            &socket,
+            glib::IOCondition::IN,
+            gio::Cancellable::NONE,
+            None,
+            glib::Priority::DEFAULT,
+            {
+                let server = self.server.clone();
+                move |socket, condition| {
+                    let _ = RTSPServer::io_func(socket, condition, &server);
+                    glib::ControlFlow::Continue
+                }
+            },
+        );
+        self.sockets.borrow_mut().push((socket, source.attach(None)));
+        Ok(SocketAddr::new(address.ip(), local.port()))
+    }
+
+    pub fn stop_listening(&self) {
+        for (socket, source) in self.sockets.take() {
+            source.remove();
+            let _ = socket.close();
+        }
+    }
+
+    /// Serves a feed at a path.
+    pub fn mount(&self, stream: &str, path: &str, feed: &Arc<Feed>) {
+        let mount = Mount { stream: stream.to_owned(), feed: feed.clone() };
+        self.mounts.0.lock().unwrap().insert(path.to_owned(), mount);
+        self.factories.add_factory(path, Factory::new(feed.clone(), self.time.clone()));
+    }
+
+    /// Serves nothing at a path any more.
+    pub fn unmount(&self, path: &str) {
+        self.mounts.0.lock().unwrap().remove(path);
+        self.factories.remove_factory(path);
+    }
+
+    /// Removes the sessions of a stream's readers and closes their connections, after the end of the
+    /// stream has had the time to reach them.
+    pub fn dismiss(&self, stream: &str) {
+        let readers = self.readers.of_stream(stream);
+        if readers.is_empty() {
+            return;
+        }
+        let (pool, server) = (self.sessions.clone(), self.server.clone());
+        glib::timeout_add_local_once(GOODBYE, move || {
+            for session in readers.iter().filter_map(|reader| pool.find(&reader.session())) {
+                let _ = pool.remove(&session);
+            }
+            server.client_filter(Some(&mut |_, client| {
+                let key = readers::client_key(client);
+                if readers.iter().any(|reader| reader.client() == key) {
+                    RTSPFilterResult::Remove
+                } else {
+                    RTSPFilterResult::Keep
+                }
+            }));
+        });
+    }
+
+    /// Ends every connection and session.
+    pub fn shut_down(&self) {
+        self.stop_listening();
+        if let Some(cleanup) = self.cleanup.take() {
+            cleanup.remove();
+        }
+        self.server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        self.sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+    }
+}
+
+/// Where to listen, and whether IPv6 must work.
+fn addresses(listen: Listen) -> (Vec<IpAddr>, bool) {
+    match listen {
+        Listen::Localhost => (vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], false),
+        Listen::Network => (vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()], false),
+        Listen::Address(address) => (vec![address], true),
+    }
+}
+
+fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
+    let port = address.port();
+    if error.matches(gio::IOErrorEnum::AddressInUse) {
+        ServerError::PortTaken { port }
+    } else if error.matches(gio::IOErrorEnum::PermissionDenied) {
+        ServerError::PortForbidden { port }
+    } else if error.matches(gio::IOErrorEnum::InvalidArgument) || error.message().contains("assign requested")
+    {
+        ServerError::AddressUnknown { address: address.ip() }
+    } else {
+        ServerError::Other { address, message: error.message().to_owned() }
+    }
+}
+
+fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Reports) {
+    // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
+    let refuse = {
+        let mounts = mounts.clone();
+        move |_: &RTSPClient, context: &RTSPContext| match ffi::path(context)
+            .and_then(|path| mounts.find(&path))
+        {
+            Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
+            _ => RTSPStatusCode::Ok,
+        }
+    };
+    client.connect_pre_describe_request(refuse.clone());
+    client.connect_pre_setup_request(refuse);
+    client.connect_play_request({
+        let (mounts, reports) = (mounts.clone(), reports.clone());
+        move |client, context| {
+            let Some(mount) = ffi::path(context).and_then(|path| mounts.find(&path)) else { return };
+            // The reader's transport is active by now, so that the key frame reaches it.
+            mount.feed.request_key_frame();
+            reports.playing(client, context, &mount.stream);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_belong_to_the_mount_above_them() {
+        let (commands, _inbox) = std::sync::mpsc::channel();
+        gst::init().unwrap();
+        let feed = Feed::new(commands).unwrap();
+        let mounts = Mounts::default();
+        for (path, stream) in [("/lobby", "a"), ("/lobby/sub", "b")] {
+            mounts.0.lock().unwrap().insert(path.into(), Mount { stream: stream.into(), feed: feed.clone() });
+        }
+        let stream = |path| mounts.find(path).map(|mount| mount.stream);
+        assert_eq!(stream("/lobby").as_deref(), Some("a"));
+        assert_eq!(stream("/lobby/").as_deref(), Some("a"));
+        assert_eq!(stream("/lobby/stream=0").as_deref(), Some("a"));
+        assert_eq!(stream("/lobby/sub/stream=0").as_deref(), Some("b"));
+        assert_eq!(stream("/lobbyist"), None);
+        assert_eq!(stream("/"), None);
+        assert_eq!(stream(""), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! A stream that exists: what the window and the server see of it. Main thread only.
+
+use super::clock::TimeLine;
+use super::feed::Feed;
+use super::runner::{self, Command, Event};
+use super::state::{AccessState, Encoding, StreamError, StreamState};
+use crate::config::StreamConfig;
+use glib::subclass::prelude::*;
+use gst::prelude::*;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::{Arc, mpsc};
+
+mod imp {
+    use super::*;
+
+    #[derive(Debug, Default, glib::Properties)]
+    #[properties(wrapper_type = super::Stream)]
+    pub struct Stream {
+        /// The configuration's key; never changes.
+        #[property(get, construct_only)]
+        pub id: OnceCell<String>,
+        #[property(get, set)]
+        pub name: RefCell<String>,
+        /// The mount path, with its slash.
+        #[property(get, set)]
+        pub path: RefCell<String>,
+        #[property(get)]
+        pub state: RefCell<StreamState>,
+        /// How many readers watch.
+        #[property(get, set)]
+        pub viewers: Cell<u32>,
+        /// What is served, once that is known.
+        #[property(get, nullable)]
+        pub encoding: RefCell<Option<Encoding>>,
+        #[property(get, set)]
+        pub access: RefCell<AccessState>,
+        pub commands: OnceCell<mpsc::Sender<Command>>,
+        pub feed: OnceCell<Arc<Feed>>,
+        pub next_branch: Cell<u64>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Stream {
+        const NAME: &'static str = "HeadwaterStream";
+        type Type = super::Stream;
+    }
+
+    #[glib::derived_properties]
+    impl ObjectImpl for Stream {
+        fn dispose(&self) {
+            if let Some(commands) = self.commands.get() {
+                let _ = commands.send(Command::Stop);
+            }
+        }
+    }
+}
+
+glib::wrapper! {
+    /// One stream. Its properties tell what it does; it is changed through the configuration alone.
+    pub struct Stream(ObjectSubclass<imp::Stream>);
+}
+
+impl Stream {
+    /// Makes the stream and its thread. Nothing runs before [`Stream::restart`].
+    pub(super) fn new(config: &StreamConfig, time: TimeLine) -> Result<Self, StreamError> {
+        let (commands, inbox) = mpsc::channel();
+        let (events, received) = async_channel::unbounded();
+        let feed = Feed::new(commands.clone())?;
+        runner::spawn(config.clone(), time, feed.clone(), commands.clone(), inbox, events)
+            .map_err(StreamError::internal)?;
+        let stream: Self = glib::Object::builder()
+            .property("id", &config.id)
+            .property("name", &config.name)
+            .property("path", &config.path)
+            .build();
+        stream.imp().commands.set(commands).expect("set once, here");
+        stream.imp().feed.set(feed).expect("set once, here");
+        let weak = stream.downgrade();
+        glib::spawn_future_local(async move {
+            while let Ok(event) = received.recv().await {
+                let Some(stream) = weak.upgrade() else { break };
+                stream.on_event(event);
+            }
+        });
+        Ok(stream)
+    }
+
+    fn on_event(&self, event: Event) {
+        match event {
+            Event::State(state) => {
+                tracing::info!("stream {}: {state:?}", self.id());
+                self.imp().state.replace(state);
+                self.notify_state();
+            }
+            Event::Encoding(encoding) => {
+                self.imp().encoding.replace(encoding);
+                self.notify_encoding();
+            }
+        }
+    }
+
+    pub(super) fn feed(&self) -> &Arc<Feed> {
+        self.imp().feed.get().expect("set when made")
+    }
+
+    fn send(&self, command: Command) {
+        // The thread ends only after the stream is gone.
+        let _ = self.imp().commands.get().expect("set when made").send(command);
+    }
+
+    /// Serves this configuration from now on. Present readers get a clean end.
+    pub(super) fn restart(&self, config: &StreamConfig) {
+        self.describe(config);
+        self.send(Command::Restart(Box::new(config.clone())));
+    }
+
+    /// Takes over what can be changed while readers watch.
+    pub(super) fn adjust(&self, config: &StreamConfig) {
+        self.describe(config);
+        self.send(Command::Adjust(Box::new(config.clone())));
+    }
+
+    pub(super) fn hold_off(&self, reason: StreamError) {
+        self.send(Command::HoldOff(reason));
+    }
+
+    fn describe(&self, config: &StreamConfig) {
+        if self.name() != config.name {
+            self.set_name(config.name.clone());
+        }
+        if self.path() != config.path {
+            self.set_path(config.path.clone());
+        }
+    }
+
+    /// Ends what runs; its readers get an RTCP BYE.
+    pub(super) fn stop(&self) {
+        self.send(Command::Stop);
+    }
+
+    /// Gives the stream's pictures to a bin with a `sink` pad, such as a preview, until the guard is dropped.
+    /// The source stays awake so long. Pictures are 8 bit 4:2:0 at the size that is served, in real time.
+    ///
+    /// The bin must not hold pictures up (a leaky queue), and its sink must not wait for a first picture
+    /// (`async=false`). Its state is changed on another thread.
+    pub fn add_branch(&self, bin: &gst::Bin) -> Branch {
+        let number = self.imp().next_branch.get();
+        self.imp().next_branch.set(number + 1);
+        self.send(Command::AddBranch(number, bin.clone()));
+        Branch { number, commands: self.imp().commands.get().expect("set when made").clone() }
+    }
+}
+
+/// A branch of a stream's pictures. Dropping it takes the branch away.
+#[derive(Debug)]
+#[must_use]
+pub struct Branch {
+    number: u64,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Drop for Branch {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::RemoveBranch(self.number));
+    }
+}

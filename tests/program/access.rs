@@ -1,0 +1,140 @@
+//! Passwords: who has none sees nothing.
+
+use crate::program::{Home, PATIENCE, Program, Stream, config, finish, shared};
+use crate::rtsp::{Client, Credentials, Response, Scheme, Transport};
+use std::process::Command;
+
+const SCHEMES: [(&str, Scheme); 3] =
+    [("basic", Scheme::Basic), ("digest-md5", Scheme::DigestMd5), ("digest-sha256", Scheme::DigestSha256)];
+
+const SECRET: &str = "Grüße: \"9\"";
+
+/// A stream for each scheme, for `guest`, and one that is open.
+fn serve() -> Program {
+    let mut streams: Vec<Stream> =
+        SCHEMES.iter().map(|(name, _)| Stream::pattern(name, "ball").protected("guest", name)).collect();
+    streams.push(Stream::pattern("open", "ball"));
+    let home = Home::new(&config(&["guest"], &streams));
+    home.set_password("guest", SECRET);
+    home.serve()
+}
+
+fn guest(password: &'static str, scheme: Scheme) -> Credentials {
+    Credentials { user: "guest", password, scheme }
+}
+
+#[test]
+fn each_scheme_takes_the_right_password_only() {
+    let _turn = shared();
+    let mut program = serve();
+    for (name, scheme) in SCHEMES {
+        let address = program.address(name);
+        let track = format!("{address}/stream=0");
+        assert_eq!(Client::connect(&address).describe().status, 401, "{name} without a password");
+
+        let mut wrong = Client::connect(&address).with(guest("guess", scheme));
+        assert_eq!(wrong.describe().status, 401, "{name} with a wrong password");
+        // The description is not all that is kept: nothing else is to be had either.
+        let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+        assert_eq!(wrong.request("SETUP", &track, transport).status, 401, "SETUP {name}");
+        assert_eq!(Client::connect(&address).request("SETUP", &track, transport).status, 401, "SETUP {name}");
+
+        let reader = Client::connect(&address).with(guest(SECRET, scheme)).play(Transport::Tcp);
+        reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+        reader.leave();
+    }
+    let reader = Client::connect(&program.address("open")).play(Transport::Tcp);
+    reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+    reader.leave();
+    program.stop();
+}
+
+#[test]
+fn ffmpeg_and_gstreamer_log_in() {
+    let _turn = shared();
+    let mut program = serve();
+    // Neither knows SHA-256.
+    for (name, _) in &SCHEMES[..2] {
+        let address = program.address(name);
+        for (password, good) in [("Gr%C3%BC%C3%9Fe%3A%20%229%22", true), ("guess", false)] {
+            let url = address.replace("rtsp://", &format!("rtsp://guest:{password}@"));
+            let mut ffmpeg = Command::new("ffmpeg");
+            ffmpeg.args(["-nostdin", "-loglevel", "error", "-i", &url, "-frames:v", "5", "-f", "null", "-"]);
+            let output = finish(ffmpeg, "");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.success(), good, "ffmpeg, {name}, {password}: {said}");
+            assert_eq!(said.contains("401"), !good, "ffmpeg, {name}, {password}: {said}");
+        }
+        for (password, good) in [(SECRET, true), ("guess", false)] {
+            let mut gstreamer = Command::new("gst-launch-1.0");
+            gstreamer.args(["-q", "rtspsrc", &format!("location={address}"), "user-id=guest"]);
+            // gst-launch reads quotes in values itself.
+            let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
+            gstreamer.args([
+                &format!("user-pw=\"{quoted}\""),
+                "!",
+                "identity",
+                "eos-after=5",
+                "!",
+                "fakesink",
+            ]);
+            let output = finish(gstreamer, "");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.success(), good, "rtspsrc, {name}, {password}: {said}");
+        }
+    }
+    program.stop();
+}
+
+#[test]
+fn a_path_that_is_missing_looks_like_one_that_is_forbidden() {
+    let _turn = shared();
+    let home =
+        Home::new(&config(&["guest"], &[Stream::pattern("cellar", "ball").protected("guest", "digest")]));
+    home.set_password("guest", SECRET);
+    let mut program = home.serve();
+    let address = program.address("cellar");
+    let shape = |response: &Response| {
+        let challenge = response.header("WWW-Authenticate").unwrap_or_default();
+        let parts =
+            challenge.split(", ").filter(|part| !part.contains("nonce=")).collect::<Vec<_>>().join(", ");
+        (response.status, parts, response.header("Content-Type").map(str::to_owned), response.body.clone())
+    };
+    let forbidden = Client::connect(&address).describe();
+    let missing = Client::connect(&address.replace("cellar", "attic")).describe();
+    assert_eq!(shape(&missing), shape(&forbidden));
+    // Who has logged in is told the truth.
+    let known = Client::connect(&address.replace("cellar", "attic"));
+    assert_eq!(known.with(guest(SECRET, Scheme::DigestSha256)).describe().status, 404);
+    program.stop();
+}
+
+#[test]
+fn passwords_are_in_no_log_and_no_configuration() {
+    let _turn = shared();
+    let mut program = serve();
+    for (name, scheme) in SCHEMES {
+        let mut client = Client::connect(&program.address(name)).with(guest(SECRET, scheme));
+        assert_eq!(client.describe().status, 200);
+    }
+    let config = std::fs::read_to_string(program.home().config_file()).unwrap();
+    let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", program.pid())).unwrap();
+    for (place, text) in [("log", program.log()), ("configuration", config), ("process list", arguments)] {
+        assert!(!text.contains("Grüße"), "the {place} has the password: {text}");
+    }
+    program.stop();
+}
+
+#[test]
+fn a_user_without_a_password_is_refused() {
+    let _turn = shared();
+    let streams =
+        [Stream::pattern("cellar", "ball").protected("guest", "digest"), Stream::pattern("open", "ball")];
+    let mut program = Program::start(&["guest"], &streams);
+    let address = program.address("open").replace("open", "cellar");
+    for password in ["", "guest"] {
+        let mut client = Client::connect(&address).with(guest(password, Scheme::DigestSha256));
+        assert_eq!(client.describe().status, 401);
+    }
+    program.stop();
+}

@@ -1,0 +1,432 @@
+//! A plain RTSP client that measures: when which RTP packet came, and what was in it. RFC 2326 and RFC 6184,
+//! blocking, with a thread for each reader.
+
+use base64::Engine as _;
+use md5::Digest as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long an answer may take. The library gives up a media after 20 s; that has to be seen as such.
+const ANSWER: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Udp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Basic,
+    DigestMd5,
+    DigestSha256,
+}
+
+pub struct Credentials {
+    pub user: &'static str,
+    pub password: &'static str,
+    pub scheme: Scheme,
+}
+
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One RTP packet as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet {
+    pub at: Instant,
+    pub sequence: u16,
+    /// In units of 1/90000 s.
+    pub time: u32,
+    /// Of an H.264 key frame.
+    pub key: bool,
+    pub bytes: usize,
+}
+
+impl Packet {
+    fn parse(data: &[u8]) -> Option<Self> {
+        if data.len() < 12 || data[0] >> 6 != 2 {
+            return None;
+        }
+        let mut start = 12 + 4 * (data[0] & 0xf) as usize;
+        if data[0] & 0x10 != 0 {
+            start += 4 + 4 * u16::from_be_bytes([*data.get(start + 2)?, *data.get(start + 3)?]) as usize;
+        }
+        Some(Self {
+            at: Instant::now(),
+            sequence: u16::from_be_bytes([data[2], data[3]]),
+            time: u32::from_be_bytes(data[4..8].try_into().unwrap()),
+            key: is_key(data.get(start..)?),
+            bytes: data.len(),
+        })
+    }
+}
+
+/// Whether an H.264 payload (RFC 6184) has a slice of an IDR picture.
+fn is_key(payload: &[u8]) -> bool {
+    const IDR: u8 = 5;
+    match payload.first().map(|first| first & 0x1f) {
+        Some(24) => {
+            let mut units = &payload[1..];
+            while let [high, low, rest @ ..] = units {
+                if rest.first().is_some_and(|first| first & 0x1f == IDR) {
+                    return true;
+                }
+                units = rest.get(u16::from_be_bytes([*high, *low]) as usize..).unwrap_or_default();
+            }
+            false
+        }
+        Some(28) => payload.get(1).is_some_and(|header| header & 0x1f == IDR),
+        unit => unit == Some(IDR),
+    }
+}
+
+/// What a reader got, shared with the thread that collects it.
+#[derive(Default)]
+struct Arrivals {
+    packets: Mutex<Vec<Packet>>,
+    more: Condvar,
+}
+
+impl Arrivals {
+    fn add(&self, data: &[u8]) {
+        if let Some(packet) = Packet::parse(data) {
+            self.packets.lock().unwrap().push(packet);
+            self.more.notify_all();
+        }
+    }
+}
+
+/// A connection to the server.
+pub struct Client {
+    address: String,
+    socket: TcpStream,
+    answers: Receiver<Response>,
+    arrivals: Arc<Arrivals>,
+    /// Set to stop taking anything off the connection.
+    stalled: Arc<AtomicBool>,
+    sequence: u32,
+    session: Option<String>,
+    credentials: Option<Credentials>,
+    challenges: Vec<String>,
+}
+
+impl Client {
+    /// Connects to the host and port of this address.
+    pub fn connect(address: &str) -> Self {
+        let host = address.strip_prefix("rtsp://").expect("an address").split('/').next().unwrap();
+        let socket = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
+        socket.set_nodelay(true).unwrap();
+        let (sender, answers) = channel();
+        let arrivals = Arc::new(Arrivals::default());
+        let stalled = Arc::new(AtomicBool::new(false));
+        let input = socket.try_clone().unwrap();
+        let (to, stop) = (arrivals.clone(), stalled.clone());
+        thread::spawn(move || take_from(input, &sender, &to, &stop));
+        Self {
+            address: address.into(),
+            socket,
+            answers,
+            arrivals,
+            stalled,
+            sequence: 0,
+            session: None,
+            credentials: None,
+            challenges: Vec::new(),
+        }
+    }
+
+    pub fn with(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    pub fn describe(&mut self) -> Response {
+        let address = self.address.clone();
+        self.request("DESCRIBE", &address, "Accept: application/sdp\r\n")
+    }
+
+    /// Sends a request and waits for its answer; with credentials, a challenge is answered once.
+    pub fn request(&mut self, method: &str, address: &str, headers: &str) -> Response {
+        let answer = self.send(method, address, headers);
+        if answer.status != 401 || self.credentials.is_none() {
+            return answer;
+        }
+        self.challenges = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("WWW-Authenticate"))
+            .map(|(_, value)| value.clone())
+            .collect();
+        self.send(method, address, headers)
+    }
+
+    fn send(&mut self, method: &str, address: &str, headers: &str) -> Response {
+        self.sequence += 1;
+        let session = self.session.as_ref().map(|id| format!("Session: {id}\r\n")).unwrap_or_default();
+        let authorization = self.authorization(method, address).unwrap_or_default();
+        let request = format!(
+            "{method} {address} RTSP/1.0\r\nCSeq: {}\r\n{session}{authorization}{headers}\r\n",
+            self.sequence
+        );
+        self.socket.write_all(request.as_bytes()).expect("the server takes the request");
+        self.answers
+            .recv_timeout(ANSWER)
+            .unwrap_or_else(|error| panic!("no answer to {method} {address}: {error}"))
+    }
+
+    fn authorization(&self, method: &str, address: &str) -> Option<String> {
+        let Credentials { user, password, scheme } = self.credentials.as_ref()?;
+        let challenge = self.challenges.iter().find(|challenge| match scheme {
+            Scheme::Basic => challenge.starts_with("Basic"),
+            Scheme::DigestSha256 => challenge.starts_with("Digest") && challenge.contains("SHA-256"),
+            Scheme::DigestMd5 => challenge.starts_with("Digest") && !challenge.contains("SHA-256"),
+        })?;
+        if *scheme == Scheme::Basic {
+            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            return Some(format!("Authorization: Basic {pair}\r\n"));
+        }
+        let hash = |text: String| match scheme {
+            Scheme::DigestSha256 => hex(&sha2::Sha256::digest(text)),
+            _ => hex(&md5::Md5::digest(text)),
+        };
+        let value = |name: &str| {
+            let start = challenge.find(&format!("{name}=\""))? + name.len() + 2;
+            challenge[start..].split('"').next()
+        };
+        let (realm, nonce) = (value("realm")?, value("nonce")?);
+        let (count, own) = (format!("{:08x}", self.sequence), "0a4f113b");
+        let secret = hash(format!("{user}:{realm}:{password}"));
+        let what = hash(format!("{method}:{address}"));
+        let answer = hash(format!("{secret}:{nonce}:{count}:{own}:auth:{what}"));
+        let algorithm = if *scheme == Scheme::DigestSha256 { "SHA-256" } else { "MD5" };
+        Some(format!(
+            "Authorization: Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{address}\", \
+             algorithm={algorithm}, qop=auth, nc={count}, cnonce=\"{own}\", response=\"{answer}\"\r\n"
+        ))
+    }
+
+    /// Describes, sets up and plays the picture. Panics where the server refuses.
+    pub fn play(self, transport: Transport) -> Reader {
+        self.play_range(transport, "")
+    }
+
+    /// As `play`, with a header of PLAY such as `Range: npt=0.000-\r\n`.
+    pub fn play_range(mut self, transport: Transport, headers: &str) -> Reader {
+        let described = self.describe();
+        assert_eq!(described.status, 200, "DESCRIBE {}", self.address);
+        let control = video_control(&described.body).expect("a picture in the description");
+        let base = described.header("Content-Base").unwrap_or(&self.address).trim_end_matches('/').to_owned();
+        let track = if control.starts_with("rtsp://") { control } else { format!("{base}/{control}") };
+        let udp = (transport == Transport::Udp).then(udp_pair);
+        let wish = match &udp {
+            None => "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned(),
+            Some((rtp, rtcp)) => format!("RTP/AVP;unicast;client_port={}-{}", port(rtp), port(rtcp)),
+        };
+        let set_up = self.request("SETUP", &track, &format!("Transport: {wish}\r\n"));
+        assert_eq!(set_up.status, 200, "SETUP {track}");
+        let session = set_up.header("Session").expect("a session");
+        self.session = Some(session.split(';').next().unwrap().to_owned());
+        let open = Arc::new(AtomicBool::new(true));
+        let rtcp = udp.map(|(rtp, rtcp)| {
+            let (to, open) = (self.arrivals.clone(), open.clone());
+            thread::spawn(move || take_datagrams(&rtp, &to, &open));
+            rtcp
+        });
+        let asked = Instant::now();
+        let playing = self.request("PLAY", &base, headers);
+        assert_eq!(playing.status, 200, "PLAY {base}");
+        Reader { client: self, base, asked, open, _rtcp: rtcp }
+    }
+}
+
+/// A client that plays.
+pub struct Reader {
+    client: Client,
+    base: String,
+    /// When PLAY was sent.
+    pub asked: Instant,
+    open: Arc<AtomicBool>,
+    _rtcp: Option<UdpSocket>,
+}
+
+impl Reader {
+    /// Everything that came until now.
+    pub fn packets(&self) -> Vec<Packet> {
+        self.client.arrivals.packets.lock().unwrap().clone()
+    }
+
+    /// Forgets what came until now.
+    pub fn forget(&self) {
+        self.client.arrivals.packets.lock().unwrap().clear();
+    }
+
+    /// Waits until such a packet is among those that came.
+    pub fn wait_for(&self, what: &str, patience: Duration, wanted: impl Fn(&Packet) -> bool) -> Packet {
+        let deadline = Instant::now() + patience;
+        let mut packets = self.client.arrivals.packets.lock().unwrap();
+        let mut seen = 0;
+        loop {
+            if let Some(packet) = packets[seen..].iter().find(|packet| wanted(packet)) {
+                return *packet;
+            }
+            seen = packets.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no {what} within {patience:?}, of {seen} packets");
+            packets = self.client.arrivals.more.wait_timeout(packets, left).unwrap().0;
+        }
+    }
+
+    /// Stops reading from the connection, which stays open.
+    pub fn stall(&self) {
+        self.client.stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the session as RTSP wants it.
+    pub fn leave(mut self) {
+        let base = self.base.clone();
+        assert_eq!(self.client.request("TEARDOWN", &base, "").status, 200, "TEARDOWN {base}");
+    }
+
+    /// Closes the connection without a word; a session on UDP stays with the server.
+    pub fn vanish(self) {}
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::Relaxed);
+        // One that is closed already is as good.
+        let _ = self.client.socket.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+fn take_from(socket: TcpStream, answers: &Sender<Response>, arrivals: &Arrivals, stalled: &AtomicBool) {
+    let mut input = BufReader::new(socket);
+    loop {
+        if stalled.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut head = [0; 4];
+        let Ok([first, ..]) = input.fill_buf() else { return };
+        if *first == b'$' {
+            if input.read_exact(&mut head).is_err() {
+                return;
+            }
+            let mut data = vec![0; u16::from_be_bytes([head[2], head[3]]) as usize];
+            if input.read_exact(&mut data).is_err() {
+                return;
+            }
+            // Channel 0 is RTP, 1 is RTCP, as was asked for.
+            if head[1] == 0 {
+                arrivals.add(&data);
+            }
+        } else {
+            let Some(answer) = take_answer(&mut input) else { return };
+            if answers.send(answer).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn take_answer(input: &mut impl BufRead) -> Option<Response> {
+    let mut line = String::new();
+    input.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    let status = line.split(' ').nth(1)?.parse().ok()?;
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        input.read_line(&mut line).ok().filter(|length| *length > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    let mut answer = Response { status, headers, body: String::new() };
+    if let Some(length) = answer.header("Content-Length") {
+        let mut body = vec![0; length.parse().ok()?];
+        input.read_exact(&mut body).ok()?;
+        answer.body = String::from_utf8(body).ok()?;
+    }
+    Some(answer)
+}
+
+fn take_datagrams(socket: &UdpSocket, arrivals: &Arrivals, open: &AtomicBool) {
+    // So that it sees that the reader has gone.
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut data = [0; 65536];
+    while open.load(Ordering::Relaxed) {
+        if let Ok(length) = socket.recv(&mut data) {
+            arrivals.add(&data[..length]);
+        }
+    }
+}
+
+/// Two ports side by side, the first of them even (RFC 3550, 11).
+fn udp_pair() -> (UdpSocket, UdpSocket) {
+    loop {
+        let first = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        if port(&first).is_multiple_of(2)
+            && let Ok(second) = UdpSocket::bind(("127.0.0.1", port(&first) + 1))
+        {
+            return (first, second);
+        }
+    }
+}
+
+fn port(socket: &UdpSocket) -> u16 {
+    socket.local_addr().unwrap().port()
+}
+
+fn video_control(description: &str) -> Option<String> {
+    let video = &description[description.find("m=video")?..];
+    let media = video[1..].find("\nm=").map_or(video, |end| &video[..end]);
+    media.lines().find_map(|line| line.strip_prefix("a=control:")).map(|control| control.trim().to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The frames of these packets: the arrival of the first packet, and the RTP time, of each.
+pub fn frames(packets: &[Packet]) -> Vec<(Instant, u32)> {
+    let mut frames: Vec<(Instant, u32)> = Vec::new();
+    for packet in packets {
+        if frames.last().is_none_or(|(_, time)| *time != packet.time) {
+            frames.push((packet.at, packet.time));
+        }
+    }
+    frames
+}
+
+/// The steps of RTP time from frame to frame, in units of 1/90000 s; below zero where time ran back.
+pub fn steps(packets: &[Packet]) -> Vec<i32> {
+    frames(packets).windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1) as i32).collect()
+}
+
+/// Packets that are missing between those that came.
+pub fn lost(packets: &[Packet]) -> usize {
+    packets
+        .windows(2)
+        .map(|pair| pair[1].sequence.wrapping_sub(pair[0].sequence).wrapping_sub(1) as usize)
+        .filter(|missing| *missing < 0x8000)
+        .sum()
+}
+
+/// The longest time without a packet.
+pub fn longest_pause(packets: &[Packet]) -> Duration {
+    packets.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or_default()
+}
