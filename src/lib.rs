@@ -11,7 +11,9 @@
 //! - [`engine`] is what is running: sources, encoders, the RTSP server. GStreamer and GLib, never GTK
 //! - [`config`] is what the user wants: plain values and the files they live in
 
+pub mod app;
 pub mod config;
+pub mod control;
 pub mod engine;
 pub mod i18n;
 pub mod words;

@@ -1,7 +1,7 @@
 //! The configuration's file: read once, written whole, never over what somebody else wrote meanwhile.
 
 use super::edit::edit;
-use super::parse::{ParseError, line_of, parse};
+use super::parse::{Line, ParseError, line_of, parse};
 use super::replace::{folder, replace};
 use super::{Config, Field};
 use std::fs;
@@ -83,8 +83,8 @@ impl ConfigFile {
         self.text.is_some()
     }
 
-    /// The line of the file, from 1, where a field stands.
-    pub fn line_of(&self, field: &Field) -> Option<usize> {
+    /// The line of the file where a field stands.
+    pub fn line_of(&self, field: &Field) -> Option<Line> {
         line_of(self.text.as_deref()?, field)
     }
 

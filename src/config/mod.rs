@@ -3,6 +3,7 @@
 mod access;
 mod edit;
 mod file;
+mod folders;
 mod lock;
 mod migrate;
 mod overlay;
@@ -18,9 +19,10 @@ mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
 pub use file::{ConfigFile, LoadError, SaveError};
+pub use folders::{default_path, state_folder};
 pub use lock::{ConfigLock, LockError};
 pub use overlay::{Clock, Overlay, Position, Text};
-pub use parse::ParseError;
+pub use parse::{Line, ParseError};
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use secrets::{Password, Passwords, SecretError, SecretStore};

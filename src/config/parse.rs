@@ -89,8 +89,16 @@ fn say(message: &str, at: &str) -> String {
     }
 }
 
+/// A line of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// From 1.
+    pub number: usize,
+    pub text: String,
+}
+
 /// The line of the text where a field stands, or, where it is left out, the thing that it belongs to.
-pub(super) fn line_of(text: &str, field: &Field) -> Option<usize> {
+pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
     let document = Document::parse(text).ok()?;
     let (list, index) = match field {
         Field::User { index } => ("users", *index),
@@ -112,7 +120,9 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<usize> {
             StreamField::Overlay(place) => element.nested("overlays", *place, ""),
         },
     };
-    inner.or(element.1).map(|span| place(text, span.start).0)
+    let (number, _) = place(text, inner.or(element.1)?.start);
+    let text = text.lines().nth(number - 1)?.trim().to_owned();
+    Some(Line { number, text })
 }
 
 /// A table of a list, with its place in the text.
@@ -292,8 +302,11 @@ mod tests {
             (ball(StreamField::Name), 33),
             (ball(StreamField::Bitrate(0)), 43),
         ] {
-            assert_eq!(line_of(WHOLE, &field), Some(line), "{field:?}");
+            assert_eq!(line_of(WHOLE, &field).unwrap().number, line, "{field:?}");
         }
-        assert_eq!(line_of(WHOLE, &ball(StreamField::Overlay(0))), Some(31), "the stream itself");
+        let path = Line { number: 14, text: "path = \"/lobby\"".into() };
+        assert_eq!(line_of(WHOLE, &lobby(StreamField::Path)), Some(path));
+        let stream = Line { number: 31, text: "[[streams]]".into() };
+        assert_eq!(line_of(WHOLE, &ball(StreamField::Overlay(0))), Some(stream));
     }
 }

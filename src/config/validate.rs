@@ -4,6 +4,7 @@ use super::path;
 use super::{
     Bitrate, Codec, Config, FrameRate, Overlay, PATTERNS, Readers, Rendition, Size, Source, StreamConfig,
 };
+use std::fmt;
 use std::ops::RangeInclusive;
 
 /// Sides of a picture, in pixels. 16 is a macroblock of H.264; 8192 is the most that its level 6.2 is made for.
@@ -54,6 +55,42 @@ pub enum StreamField {
     Schemes,
     /// The overlay at this place of the list.
     Overlay(usize),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.what)
+    }
+}
+
+/// In the words of the file.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User { index } => write!(f, "user {}", index + 1),
+            Self::Stream { index, id, field } if id.is_empty() => write!(f, "stream {}, {field}", index + 1),
+            Self::Stream { id, field, .. } => write!(f, "stream \"{id}\", {field}"),
+        }
+    }
+}
+
+impl fmt::Display for StreamField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "id",
+            Self::Name => "name",
+            Self::Path => "path",
+            Self::Pattern => "pattern",
+            Self::Locations => "locations",
+            Self::Renditions => "renditions",
+            Self::Size(_) => "size",
+            Self::FrameRate(_) => "frame_rate",
+            Self::Bitrate(_) => "bitrate_kbps",
+            Self::Read => "read",
+            Self::Schemes => "schemes",
+            Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
+        })
+    }
 }
 
 /// What is wrong, and what to do. In English, for the command line and logs; `words` says it to the user.
@@ -397,6 +434,18 @@ mod tests {
                 Problem { field: at(1, "hall", StreamField::Schemes), what: ProblemKind::SchemesEmpty },
             ]
         );
+    }
+
+    #[test]
+    fn a_problem_says_where_it_is() {
+        let at = |field| Field::Stream { index: 0, id: "lobby".into(), field };
+        let problem = Problem { field: at(StreamField::Path), what: ProblemKind::PathWithoutSlash };
+        assert_eq!(
+            problem.to_string(),
+            "stream \"lobby\", path: a path starts with a slash, like \"/lobby\""
+        );
+        assert_eq!(at(StreamField::Overlay(1)).to_string(), "stream \"lobby\", overlay 2");
+        assert_eq!(Field::User { index: 0 }.to_string(), "user 1");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use gio::prelude::*;
 use glib::subclass::prelude::*;
 use server::Server;
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 mod imp {
@@ -41,6 +42,8 @@ mod imp {
         /// What was applied last.
         pub config: RefCell<Option<Config>>,
         pub streams: gio::ListStore,
+        /// Ids of streams that do not start when they are applied first.
+        pub held_off: RefCell<HashSet<String>>,
         pub time: OnceCell<TimeLine>,
         pub server: OnceCell<Server>,
     }
@@ -51,6 +54,7 @@ mod imp {
                 server_state: RefCell::default(),
                 config: RefCell::default(),
                 streams: gio::ListStore::new::<Stream>(),
+                held_off: RefCell::default(),
                 time: OnceCell::new(),
                 server: OnceCell::new(),
             }
@@ -145,6 +149,9 @@ impl Engine {
         match Stream::new(config, time) {
             Ok(stream) => {
                 self.imp().streams.append(&stream);
+                if config.enabled && self.imp().held_off.borrow_mut().remove(&config.id) {
+                    return stream.hold_off(StreamError::LeftOffAfterCrash);
+                }
                 stream.restart(config);
                 if config.enabled {
                     self.server().mount(&config.id, &config.path, stream.feed());
@@ -183,11 +190,10 @@ impl Engine {
         }
     }
 
-    /// Keeps a stream from running until it is changed: it was starting when the program ended unexpectedly.
+    /// Keeps a stream that is not applied yet from starting, until it is changed: it was starting when the
+    /// program ended unexpectedly, and would do so again.
     pub fn hold_off(&self, id: &str) {
-        if let Some(stream) = self.stream(id) {
-            stream.hold_off(StreamError::LeftOffAfterCrash);
-        }
+        self.imp().held_off.borrow_mut().insert(id.into());
     }
 
     /// Ends every stream, with a goodbye to those who watch, and the server.

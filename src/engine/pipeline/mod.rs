@@ -2,18 +2,19 @@
 //! call here may wait for a streaming thread.
 //!
 //! ```text
-//! source ► videorate ► videoconvertscale ► format ► overlays ► tee ─┬► queue ► encoder ► feed's appsink
-//!                                                                   └► branches: previews
+//! source ► videorate ► videoconvertscale ► format ► pace ► overlays ► tee ─┬► queue ► encoder ► feed's appsink
+//!                                                                          └► branches: previews
 //! ```
 //! The encoder is there only while somebody reads, a branch only while somebody looks.
 
 mod encode;
 mod overlay;
+mod pace;
 mod picture;
 
 pub use picture::{Format, even};
 
-use super::clock::TimeLine;
+use super::clock::{TimeLine, running_time};
 use super::elements::make;
 use super::feed::Feed;
 use super::source::{self, Source};
@@ -40,6 +41,7 @@ pub struct Callbacks {
 pub struct Graph {
     pipeline: gst::Pipeline,
     source: Source,
+    pace: pace::Pace,
     overlays: overlay::Overlays,
     tee: gst::Element,
     rendition: Rendition,
@@ -47,6 +49,9 @@ pub struct Graph {
     encode: Option<Branch>,
     encoder: Option<gst::Element>,
     branches: Vec<(u64, Branch)>,
+    time: TimeLine,
+    /// The running time at which it was woken, in nanoseconds.
+    woken: Arc<AtomicU64>,
     pictures: Arc<AtomicU64>,
 }
 
@@ -75,8 +80,9 @@ impl Graph {
         });
 
         let rendition = config.main_rendition();
-        let source = Source::new(&config.source, &rendition, time, callbacks.source)?;
+        let source = Source::new(&config.source, &rendition, callbacks.source)?;
         let picture = picture::make_picture()?;
+        let pace = pace::Pace::new(&picture.filter, time.clone())?;
         let overlays = overlay::Overlays::new(&config.overlays)?;
         let tee = make("tee", "pictures")?;
         // Nobody may be looking.
@@ -84,16 +90,18 @@ impl Graph {
 
         let mut chain = vec![source.bin().clone().upcast::<gst::Element>()];
         chain.extend(picture.elements);
-        chain.extend([overlays.bin().clone().upcast(), tee.clone()]);
+        chain.extend([pace.element().clone(), overlays.bin().clone().upcast(), tee.clone()]);
         pipeline.add_many(&chain).map_err(StreamError::internal)?;
         gst::Element::link_many(&chain).map_err(StreamError::internal)?;
 
         choose_format(&source, &picture.filter, rendition.clone(), format.clone());
         let pictures = Arc::new(AtomicU64::new(0));
-        count_pictures(&tee, pictures.clone(), callbacks.flowing);
+        let woken = Arc::new(AtomicU64::new(0));
+        count_pictures(&tee, woken.clone(), pictures.clone(), callbacks.flowing);
         Ok(Self {
             pipeline,
             source,
+            pace,
             overlays,
             tee,
             rendition,
@@ -101,6 +109,8 @@ impl Graph {
             encode: None,
             encoder: None,
             branches: Vec::new(),
+            time: time.clone(),
+            woken,
             pictures,
         })
     }
@@ -111,13 +121,15 @@ impl Graph {
     }
 
     pub fn wake(&self) -> Result<(), StreamError> {
+        self.woken.store(self.time.now().nseconds(), Ordering::Relaxed);
         self.pictures.store(0, Ordering::Relaxed);
+        self.pace.restart();
         self.set_state(gst::State::Playing)
     }
 
     /// Stops what costs, after encoder and branches were taken away.
     pub fn sleep(&self) -> Result<(), StreamError> {
-        self.set_state(self.source.sleeping_state())
+        self.set_state(Source::ASLEEP)
     }
 
     fn set_state(&self, state: gst::State) -> Result<(), StreamError> {
@@ -263,9 +275,19 @@ fn choose_format(
     });
 }
 
-fn count_pictures(tee: &gst::Element, pictures: Arc<AtomicU64>, flowing: Box<dyn Fn() + Send + Sync>) {
+/// Counts the pictures, and leaves out those that were on their way when the source went to sleep.
+fn count_pictures(
+    tee: &gst::Element,
+    woken: Arc<AtomicU64>,
+    pictures: Arc<AtomicU64>,
+    flowing: Box<dyn Fn() + Send + Sync>,
+) {
     let pad = tee.static_pad("sink").expect("a tee has a sink pad");
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let running = info.buffer().and_then(|buffer| running_time(pad, buffer));
+        if running.is_some_and(|running| running.nseconds() < woken.load(Ordering::Relaxed)) {
+            return gst::PadProbeReturn::Drop;
+        }
         if pictures.fetch_add(1, Ordering::Relaxed) == 0 {
             flowing();
         }

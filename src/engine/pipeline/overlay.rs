@@ -11,6 +11,9 @@ use std::sync::Mutex;
 /// ISO 8601 date and time, which no reader can mistake.
 const CLOCK_FORMAT: &str = "%Y-%m-%d %H:%M:%S";
 
+/// The element scales it with the picture: 18 points are for a picture 640 pixels wide.
+const FONT: &str = "Monospace 18";
+
 /// The overlays of a stream.
 #[derive(Debug)]
 pub struct Overlays {
@@ -98,6 +101,7 @@ fn make_overlay(overlay: &Overlay, number: usize) -> Result<gst::Element, Stream
         Overlay::Text(_) => make("textoverlay", &format!("text-{number}"))?,
     };
     element.set_property("shaded-background", true);
+    element.set_property("font-desc", FONT);
     configure(&element, overlay);
     Ok(element)
 }

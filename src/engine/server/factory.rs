@@ -9,7 +9,7 @@ use gst::prelude::*;
 use gst_app::AppSrc;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::subclass::prelude::*;
-use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPSuspendMode};
+use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPMediaStatus, RTSPSuspendMode};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The name of the source in each media.
@@ -143,11 +143,10 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
         let input = input.clone();
         move |media, state| {
             if state == gst::ffi::GST_STATE_PLAYING
-                && media.status() == gst_rtsp_server::RTSPMediaStatus::Prepared
+                && media.status() == RTSPMediaStatus::Prepared
+                && let Some(input) = &*input.lock().unwrap()
             {
-                if let Some(input) = &*input.lock().unwrap() {
-                    input.open();
-                }
+                input.open();
             }
         }
     });

@@ -1,6 +1,6 @@
 //! The only unsafe code: what the bindings of the RTSP server lack. Each function says what it needs and why
 //! that holds.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "the bindings lack these calls")]
 
 use glib::translate::*;
 use gst_rtsp_server::{RTSPContext, RTSPStream, RTSPStreamTransport};

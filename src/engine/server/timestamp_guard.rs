@@ -92,8 +92,7 @@ mod tests {
                 source.push(buffer).unwrap();
             });
         }
-        let seen = seen.lock().unwrap().clone();
-        seen
+        std::mem::take(&mut *seen.lock().unwrap())
     }
 
     #[test]

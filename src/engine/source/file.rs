@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! item 7: filesrc ► decodebin ► deinterlace ► videoflip ─┐
-//! item 8: filesrc ► decodebin ► …   (opened and waiting) ─┴► concat ► clocksync ► src
+//! item 8: filesrc ► decodebin ► …   (opened and waiting) ─┴► concat
 //! ```
 //! `concat` lets an item begin where the one before ended, by running time, so that a loop is no jump.
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
@@ -10,21 +10,15 @@
 
 use super::{Event, ItemEnd, Notify};
 use crate::config::FileSource;
-use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 /// One is played and one waits.
 const ITEMS_OPEN: usize = 2;
-
-/// Pictures that come later than this get a new place on the time line: the first ones, those after a
-/// sleep, and those of a computer that cannot decode fast enough.
-const LATEST: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// Files that are played.
 pub struct Files {
@@ -50,16 +44,14 @@ struct Item {
 }
 
 impl Files {
-    pub fn new(config: &FileSource, time: TimeLine, notify: Notify) -> Result<Self, StreamError> {
+    pub fn new(config: &FileSource, notify: Notify) -> Result<Self, StreamError> {
         let concat = make("concat", "playlist")?;
-        let pace = make("clocksync", "pace")?;
         let bin = gst::Bin::with_name("source");
-        bin.add_many([&concat, &pace]).expect("fresh elements");
-        concat.link(&pace).map_err(StreamError::internal)?;
-        let pad = gst::GhostPad::with_target(&pace.static_pad("src").expect("clocksync has a source pad"))
-            .map_err(StreamError::internal)?;
+        bin.add(&concat).map_err(StreamError::internal)?;
+        never_end(&concat);
+        let end = concat.static_pad("src").expect("concat has a source pad");
+        let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
-        keep_on_time_line(&concat.static_pad("src").expect("concat has a source pad"), time);
 
         let mut files = Self {
             bin,
@@ -191,30 +183,13 @@ impl Files {
     }
 }
 
-/// Gives late pictures a new place on the time line, and keeps the end of an item from ending the stream.
-fn keep_on_time_line(pad: &gst::Pad, time: TimeLine) {
-    let moved = Mutex::new(gst::ClockTime::ZERO);
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
-        match &info.data {
-            // Only when every item ended before the next was open; it resumes with the next.
-            Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
-                return gst::PadProbeReturn::Drop;
-            }
-            Some(gst::PadProbeData::Buffer(buffer)) => {
-                let running = pad
-                    .sticky_event::<gst::event::Segment>(0)
-                    .and_then(|event| event.segment().downcast_ref::<gst::ClockTime>().cloned())
-                    .and_then(|segment| segment.to_running_time(buffer.pts()?));
-                if let Some(running) = running {
-                    let mut moved = moved.lock().unwrap();
-                    let now = time.now();
-                    if running + *moved + LATEST < now {
-                        *moved = now - running;
-                        pad.set_offset(moved.nseconds() as i64);
-                    }
-                }
-            }
-            _ => {}
+/// Keeps the end of an item from ending the stream, when it ends before the next one is open: the pad
+/// resumes with that one.
+fn never_end(concat: &gst::Element) {
+    let pad = concat.static_pad("src").expect("concat has a source pad");
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+            return gst::PadProbeReturn::Drop;
         }
         gst::PadProbeReturn::Ok
     });

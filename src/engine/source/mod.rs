@@ -1,11 +1,10 @@
 //! Where the pictures come from, one file a kind. A source is a bin with one ghost pad, `src`, that delivers
-//! decoded pictures in real time on the process's time line.
+//! decoded pictures, as fast as they are taken, on a time line of its own that never jumps.
 
 mod file;
 mod pattern;
 pub mod retry;
 
-use super::clock::TimeLine;
 use super::state::StreamError;
 use crate::config::{self, Rendition};
 use std::sync::Arc;
@@ -36,15 +35,10 @@ pub enum Source {
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
     /// there is said at once.
-    pub fn new(
-        config: &config::Source,
-        rendition: &Rendition,
-        time: &TimeLine,
-        notify: Notify,
-    ) -> Result<Self, StreamError> {
+    pub fn new(config: &config::Source, rendition: &Rendition, notify: Notify) -> Result<Self, StreamError> {
         match config {
             config::Source::Pattern(pattern) => pattern::Pattern::new(pattern, rendition).map(Self::Pattern),
-            config::Source::File(files) => file::Files::new(files, time.clone(), notify).map(Self::File),
+            config::Source::File(files) => file::Files::new(files, notify).map(Self::File),
         }
     }
 
@@ -55,13 +49,8 @@ impl Source {
         }
     }
 
-    /// The state in which the source costs nothing: a file keeps its place, everything else is let go.
-    pub fn sleeping_state(&self) -> gst::State {
-        match self {
-            Self::Pattern(_) => gst::State::Ready,
-            Self::File(_) => gst::State::Paused,
-        }
-    }
+    /// The state in which a source costs nothing and keeps its place.
+    pub const ASLEEP: gst::State = gst::State::Paused;
 
     /// On the stream's thread, for each event that the source sent.
     pub fn handle(&mut self, event: Event) -> Result<(), StreamError> {

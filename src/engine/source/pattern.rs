@@ -1,4 +1,4 @@
-//! A test pattern: `videotestsrc`, live.
+//! A test pattern: `videotestsrc ► format`.
 
 use crate::config::{FrameRate, PatternSource, Rendition, Size};
 use crate::engine::elements::make;
@@ -20,7 +20,6 @@ impl Pattern {
     /// The pattern is drawn at the size, rate and format it is served in: nothing has to be converted.
     pub fn new(config: &PatternSource, rendition: &Rendition) -> Result<Self, StreamError> {
         let source = make("videotestsrc", "pattern")?;
-        source.set_property("is-live", true);
         source.set_property_from_str("pattern", &config.pattern);
         let (width, height) = match rendition.size {
             Size::Source => SIZE,
@@ -41,10 +40,10 @@ impl Pattern {
                 .build(),
         );
         let bin = gst::Bin::with_name("source");
-        bin.add_many([&source, &caps]).expect("fresh elements");
+        bin.add_many([&source, &caps]).map_err(StreamError::internal)?;
         source.link(&caps).map_err(StreamError::internal)?;
-        let pad = gst::GhostPad::with_target(&caps.static_pad("src").expect("a capsfilter has a source pad"))
-            .map_err(StreamError::internal)?;
+        let end = caps.static_pad("src").expect("a capsfilter has a source pad");
+        let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
         Ok(Self { bin })
     }
