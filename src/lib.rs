@@ -16,4 +16,6 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod i18n;
+#[cfg(feature = "gui")]
+pub mod ui;
 pub mod words;

@@ -7,7 +7,7 @@ use crate::words;
 use adw::prelude::*;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ struct Session {
     window: OnceCell<Window>,
     /// None until the configuration could be opened, and again when the program ends.
     control: RefCell<Option<Control>>,
-    /// While it exists, the program does not end with its last window.
-    ending: RefCell<Option<gio::ApplicationHoldGuard>>,
+    /// What runs is being stopped.
+    ending: Cell<bool>,
 }
 
 /// Shows the window until it is closed, or raises the one that another instance has for the same file.
@@ -43,7 +43,7 @@ pub fn run(file: PathBuf) -> Result<ExitCode, glib::BoolError> {
         file,
         window: OnceCell::new(),
         control: RefCell::new(None),
-        ending: RefCell::new(None),
+        ending: Cell::new(false),
     });
     add_actions(&application, &session);
     application.connect_activate(move |application| activate(application, &session));
@@ -67,12 +67,9 @@ fn add_actions(application: &adw::Application, session: &Rc<Session>) {
     let about = gio::ActionEntry::builder("about").activate(|application: &adw::Application, _, _| {
         about().present(application.active_window().as_ref());
     });
-    let window = session.clone();
+    let ended = session.clone();
     let quit = gio::ActionEntry::builder("quit").activate(move |application: &adw::Application, _, _| {
-        match window.window.get() {
-            Some(window) => window.close(),
-            None => application.quit(),
-        }
+        end(application, &ended);
     });
     let failed = session.clone();
     let try_again = gio::ActionEntry::builder("try-again").activate(move |_: &adw::Application, _, _| {
@@ -99,10 +96,13 @@ fn activate(application: &adw::Application, session: &Rc<Session>) {
         return window.present();
     }
     let window = Window::new(application);
-    let closed = session.clone();
-    window.connect_close_request(move |window| close(window, &closed));
+    let (closed, ended) = (session.clone(), application.clone());
+    window.connect_close_request(move |_| {
+        end(&ended, &closed);
+        glib::Propagation::Stop
+    });
     window.present();
-    glib::spawn_future_local(close_on_signal(window.downgrade()));
+    glib::spawn_future_local(end_on_signal(application.clone(), session.clone()));
     session.window.set(window).expect("there was none");
     glib::spawn_future_local(open(session.clone()));
 }
@@ -132,29 +132,34 @@ async fn open(session: Rc<Session>) {
 }
 
 /// The end of the session, and Ctrl+C in a terminal, end it as cleanly as closing the window.
-async fn close_on_signal(window: glib::WeakRef<Window>) {
+async fn end_on_signal(application: adw::Application, session: Rc<Session>) {
     let mut signals = match Signals::new([Signal::Int, Signal::Term]) {
         Ok(signals) => signals,
         Err(error) => return tracing::warn!(%error, "signals are not followed"),
     };
     while signals.next().await.is_some() {
-        if let Some(window) = window.upgrade() {
-            window.close();
-        }
+        end(&application, &session);
     }
 }
 
-/// Stops what runs with the window hidden, then ends.
-fn close(window: &Window, session: &Rc<Session>) -> glib::Propagation {
-    let Some(control) = session.control.take() else { return glib::Propagation::Proceed };
-    window.set_visible(false);
-    let application = window.application().expect("the window is the application's");
-    session.ending.replace(Some(application.hold()));
-    glib::spawn_future_local(async move {
-        control.close().await;
-        application.quit();
-    });
-    glib::Propagation::Stop
+/// Stops what runs, with the window hidden, then ends the program. Whatever dialog is open does not keep it.
+fn end(application: &adw::Application, session: &Session) {
+    if let Some(window) = session.window.get() {
+        window.set_visible(false);
+    }
+    match session.control.take() {
+        Some(control) => {
+            let application = application.clone();
+            session.ending.set(true);
+            glib::spawn_future_local(async move {
+                control.close().await;
+                application.quit();
+            });
+        }
+        // Not opened yet, or it is stopping already.
+        None if session.ending.get() => {}
+        None => application.quit(),
+    }
 }
 
 fn about() -> adw::AboutDialog {
@@ -164,7 +169,9 @@ fn about() -> adw::AboutDialog {
         .developer_name(gettext("The Headwater authors"))
         .version(env!("CARGO_PKG_VERSION"))
         .license_type(gtk::License::Gpl30)
-        .comments(gettext("Turns a test pattern or a video file into an RTSP stream that any player can read."))
+        .comments(gettext(
+            "Turns a test pattern or a video file into an RTSP stream that any player can read.",
+        ))
         // Translators: your name, one person a line.
         .translator_credits(gettext("translator-credits"))
         .build()

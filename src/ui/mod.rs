@@ -11,5 +11,6 @@ pub use window::Window;
 
 /// Makes templates, style and icons known. Call once, before the first widget.
 pub fn register_resources() {
-    gio::resources_register_include!("headwater.gresource").expect("the resources are built into the program");
+    gio::resources_register_include!("headwater.gresource")
+        .expect("the resources are built into the program");
 }

@@ -27,7 +27,10 @@ pub fn access_state(state: &AccessState) -> Words {
             hint: Some(gettext_f(
                 // Translators: {command} is typed in a terminal.
                 "Give one with “{command}”.",
-                &[("command", &format!("headwater --set-password {}", users.first().map_or("", |user| user)))],
+                &[(
+                    "command",
+                    &format!("headwater --set-password {}", users.first().map_or("", |user| user)),
+                )],
             )),
         },
         AccessState::KeyringLocked => Words {

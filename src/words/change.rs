@@ -13,7 +13,10 @@ pub fn open_error(error: &OpenError) -> String {
             "Another Headwater uses “{file}” already. End it, then try again.",
             &[("file", &path.display().to_string())],
         ),
-        OpenError::Load(LoadError::Invalid { path, error: ParseError::Invalid { line, column, sentence } }) => {
+        OpenError::Load(LoadError::Invalid {
+            path,
+            error: ParseError::Invalid { line, column, sentence },
+        }) => {
             gettext_f(
                 // Translators: {sentence} comes from reading the file and is in English.
                 "“{file}”, line {line}, column {column}: {sentence}",
@@ -33,7 +36,7 @@ pub fn open_error(error: &OpenError) -> String {
             let lines = problems.iter().map(|(line, what)| match line {
                 Some(line) => gettext_f(
                     "Line {line}: {problem}",
-                    &[("line", &line.to_string()), ("problem", &problem(what))],
+                    &[("line", &line.number.to_string()), ("problem", &problem(what))],
                 ),
                 None => problem(what),
             });
@@ -67,10 +70,9 @@ pub fn change_error(error: &ChangeError) -> String {
         ChangeError::Save(SaveError::DiskFull { .. }) => {
             gettext("Not saved: the disk is full. Free some space, then try again.")
         }
-        ChangeError::Save(SaveError::Other { path, message }) => gettext_f(
-            "“{file}” was not saved: {message}.",
-            &[("file", &name(path)), ("message", message)],
-        ),
+        ChangeError::Save(SaveError::Other { path, message }) => {
+            gettext_f("“{file}” was not saved: {message}.", &[("file", &name(path)), ("message", message)])
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
 use crate::config::{
-    Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition, Scheme,
-    Size, Source, StreamConfig, StreamField, suggest_path,
+    Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
+    Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::{gettext, ngettext_f};
@@ -207,10 +207,9 @@ impl AddDialog {
     fn candidate(&self) -> (StreamConfig, Vec<Problem>) {
         let imp = self.imp();
         let (source, renditions) = match imp.kind.get() {
-            Kind::Pattern => (
-                Source::Pattern(PatternSource { pattern: self.pattern().into() }),
-                vec![PATTERN_RENDITION],
-            ),
+            Kind::Pattern => {
+                (Source::Pattern(PatternSource { pattern: self.pattern().into() }), vec![PATTERN_RENDITION])
+            }
             Kind::File => (Source::File(FileSource { locations: imp.files.borrow().clone() }), vec![]),
         };
         let stream = StreamConfig {
@@ -233,9 +232,9 @@ impl AddDialog {
     fn show_problems(&self, problems: &[Problem]) {
         let imp = self.imp();
         let find = |wanted| {
-            problems.iter().find(|problem| {
-                matches!(problem.field, Field::Stream { field, .. } if field == wanted)
-            })
+            problems
+                .iter()
+                .find(|problem| matches!(problem.field, Field::Stream { field, .. } if field == wanted))
         };
         for (field, row, problem_row, label) in [
             (StreamField::Name, &imp.name_row, &imp.name_problem, &imp.name_problem_label),

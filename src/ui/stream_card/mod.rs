@@ -452,8 +452,11 @@ impl StreamCard {
     fn show_picture(&self) {
         let imp = self.imp();
         let live = self.stream().is_some_and(|stream| stream.state() == StreamState::Live);
-        let picture = imp.picture.paintable().is_some_and(|paintable| paintable.intrinsic_width() > 0);
-        imp.pictures.set_visible_child_name(if live && picture { "picture" } else { "placeholder" });
+        let aspect = imp.picture.paintable().map_or(0.0, |paintable| paintable.intrinsic_aspect_ratio());
+        // Whole pixels are never exactly 16:9: a picture that is so but for the rounding gets no bar beside it.
+        let fills = (aspect * 9.0 / 16.0 - 1.0).abs() < 0.02;
+        imp.picture.set_content_fit(if fills { gtk::ContentFit::Fill } else { gtk::ContentFit::Contain });
+        imp.pictures.set_visible_child_name(if live && aspect > 0.0 { "picture" } else { "placeholder" });
     }
 }
 

@@ -207,11 +207,8 @@ impl Window {
 
         // Translators: {stream} is the name of a stream.
         let title = gettext_f("“{stream}” removed", &[("stream", &removed.name)]);
-        let toast = adw::Toast::builder()
-            .title(title)
-            .use_markup(false)
-            .button_label(gettext("_Undo"))
-            .build();
+        let toast =
+            adw::Toast::builder().title(title).use_markup(false).button_label(gettext("_Undo")).build();
         let (window, control) = (self.downgrade(), control.clone());
         toast.connect_button_clicked(move |_| {
             let (window, control, removed) = (window.clone(), control.clone(), removed.clone());
