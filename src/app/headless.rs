@@ -26,9 +26,6 @@ async fn serve(config: PathBuf) -> anyhow::Result<()> {
     });
     let Some(control) = opened.await else { return Ok(()) };
     let control = control?;
-    if let Some(error) = control.secret_error() {
-        tracing::error!("nobody can log in: {error}");
-    }
     announce(control.engine());
 
     let result = future::or(failure(control.engine()), async {

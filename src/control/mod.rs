@@ -26,9 +26,11 @@ pub struct Control(Rc<Inner>);
 struct Inner {
     engine: Engine,
     config: RefCell<Config>,
+    path: PathBuf,
     /// Whoever holds it may change the configuration.
     file: async_lock::Mutex<ConfigFile>,
-    secrets: SecretStore,
+    /// Found out where it is when the first password is needed: the session bus can take its time.
+    secrets: async_lock::OnceCell<SecretStore>,
     passwords: RefCell<Passwords>,
     secret_error: RefCell<Option<SecretError>>,
     left_off: Option<LeftOff>,
@@ -100,13 +102,15 @@ impl Control {
             tracing::info!("{} does not exist: a demo is served", file.path().display());
         }
         let config = file.config().clone();
-        let secrets = SecretStore::open(file.path()).await;
         let engine = Engine::new()?;
 
         match &left_off {
             None => {}
             Some(LeftOff::Starting { ids }) => {
-                tracing::warn!("the last run ended unexpectedly; left off: {ids:?}");
+                tracing::warn!(
+                    "the last run ended unexpectedly; {} streams were starting and are left off",
+                    ids.len()
+                );
                 ids.iter().for_each(|id| engine.hold_off(id));
             }
             Some(LeftOff::Everything) => {
@@ -117,8 +121,9 @@ impl Control {
         let control = Self(Rc::new(Inner {
             engine,
             config: RefCell::new(config),
+            path: file.path().to_owned(),
             file: async_lock::Mutex::new(file),
-            secrets,
+            secrets: async_lock::OnceCell::new(),
             passwords: RefCell::default(),
             secret_error: RefCell::default(),
             left_off,
@@ -178,7 +183,7 @@ impl Control {
     /// Keeps a password for a user of the server, and lets the user in with it from now on.
     pub async fn set_password(&self, user: &str, password: Password) -> Result<(), SecretError> {
         let _turn = self.0.file.lock().await;
-        self.0.secrets.set(user, &password).await?;
+        self.secrets().await.set(user, &password).await?;
         self.load_passwords().await;
         self.apply();
         Ok(())
@@ -186,7 +191,7 @@ impl Control {
 
     /// Asks the user to unlock the keyring, and lets in who can log in then.
     pub async fn unlock(&self) -> Result<(), SecretError> {
-        self.0.secrets.unlock().await?;
+        self.secrets().await.unlock().await?;
         let _turn = self.0.file.lock().await;
         self.load_passwords().await;
         self.apply();
@@ -212,15 +217,23 @@ impl Control {
     }
 
     fn apply(&self) {
-        self.0.engine.apply(&self.0.config.borrow());
+        self.0.engine.apply(&self.0.config.borrow(), &self.0.passwords.borrow());
+    }
+
+    async fn secrets(&self) -> &SecretStore {
+        self.0.secrets.get_or_init(|| SecretStore::open(&self.0.path)).await
     }
 
     async fn load_passwords(&self) {
         let users: Vec<_> = self.config().users.into_iter().map(|user| user.name).collect();
-        let (passwords, error) = match self.0.secrets.load(&users).await {
+        let loaded = match users.is_empty() {
+            true => Ok(Passwords::default()),
+            false => self.secrets().await.load(&users).await,
+        };
+        let (passwords, error) = match loaded {
             Ok(passwords) => (passwords, None),
             Err(error) => {
-                tracing::warn!("no password is known: {error}");
+                tracing::error!("nobody can log in: {error}");
                 (Passwords::default(), Some(error))
             }
         };
@@ -274,7 +287,7 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 mod tests {
     use super::*;
     use crate::config::{PatternSource, Source, User};
-    use crate::engine::StreamError;
+    use crate::engine::{AccessState, StreamError};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
@@ -417,5 +430,22 @@ access = { read = 'anyone' }
 
     fn snow() -> Source {
         Source::Pattern(PatternSource { pattern: "snow".into() })
+    }
+
+    #[test]
+    fn a_user_gets_in_with_a_new_password_and_not_without() {
+        let (folder, _) = folder(
+            &TEXT
+                .replace("'anyone'", "['guest']")
+                .replace("[server]", "users = [{ name = 'guest' }]\n[server]"),
+        );
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            let stream = control.engine().streams().item(0).and_downcast::<Stream>().unwrap();
+            assert_eq!(stream.access(), AccessState::PasswordMissing { users: vec!["guest".into()] });
+            control.set_password("guest", "correct horse".into()).await.unwrap();
+            assert_eq!(stream.access(), AccessState::Protected);
+            control.close().await;
+        });
     }
 }

@@ -33,3 +33,15 @@ pub fn usable(factory: &str) -> bool {
     gst::ElementFactory::find(factory)
         .is_some_and(|factory| factory.rank() > gst::Rank::NONE && factory.create().build().is_ok())
 }
+
+/// Attempts to end an element: one that fails while it is being ended refuses once.
+const ATTEMPTS: usize = 3;
+
+/// Ends an element for good. Its state is locked first: its pipeline may be about to start it on a thread
+/// of its own.
+pub fn end(element: &impl IsA<gst::Element>) {
+    element.set_locked_state(true);
+    if (0..ATTEMPTS).all(|_| element.set_state(gst::State::Null).is_err()) {
+        tracing::error!("{} cannot be ended", element.as_ref().name());
+    }
+}

@@ -21,12 +21,12 @@ pub use server::Reader;
 pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
 pub use stream::{Branch, Stream};
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Passwords, StreamConfig};
 use change::Change;
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
-use server::Server;
+use server::{AccessTable, Server};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -112,11 +112,13 @@ impl Engine {
         self.imp().streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
     }
 
-    /// Makes what runs be what the configuration says. What did not change is not touched.
-    pub fn apply(&self, config: &Config) {
+    /// Makes what runs be what the configuration says. What did not change is not touched. A password that is
+    /// not among those given lets nobody in.
+    pub fn apply(&self, config: &Config, passwords: &Passwords) {
         let before = self.imp().config.replace(Some(config.clone()));
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
+        self.server().set_access(AccessTable::new(config, passwords));
         for gone in old.iter().filter(|old| config.streams.iter().all(|new| new.id != old.id)) {
             self.remove(&gone.id, &gone.path);
         }
@@ -125,6 +127,7 @@ impl Engine {
                 Some(old) => self.change(old, new),
                 None => self.add(new),
             }
+            self.tell_access(new, passwords);
             // The list keeps the configuration's order.
             if let Some(now) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == new.id)
                 && now != place
@@ -144,7 +147,16 @@ impl Engine {
         }
     }
 
-    fn add(&self, config: &crate::config::StreamConfig) {
+    fn tell_access(&self, config: &StreamConfig, passwords: &Passwords) {
+        let access = server::access_state(&config.access, passwords);
+        if let Some(stream) = self.stream(&config.id)
+            && stream.access() != access
+        {
+            stream.set_access(access);
+        }
+    }
+
+    fn add(&self, config: &StreamConfig) {
         let time = self.imp().time.get().expect("set when made").clone();
         match Stream::new(config, time) {
             Ok(stream) => {
@@ -161,7 +173,7 @@ impl Engine {
         }
     }
 
-    fn change(&self, old: &crate::config::StreamConfig, new: &crate::config::StreamConfig) {
+    fn change(&self, old: &StreamConfig, new: &StreamConfig) {
         let Some(stream) = self.stream(&new.id) else { return };
         match change::of_stream(old, new) {
             Change::None => {}
@@ -211,7 +223,7 @@ impl Engine {
 
     fn set_server_state(&self, state: ServerState) {
         if self.server_state() != state {
-            tracing::info!("server: {state:?}");
+            tracing::debug!("server: {state:?}");
             self.imp().server_state.replace(state);
             self.notify_server_state();
         }

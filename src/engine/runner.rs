@@ -75,7 +75,7 @@ struct Runner {
     format: Arc<Mutex<Option<Format>>>,
     encoding: Option<Encoding>,
     branches: BTreeMap<u64, gst::Bin>,
-    /// The last thing a missing-plugin message named.
+    /// The decoder of a picture that a missing-plugin message named last.
     missing_plugin: Option<String>,
     attempt: u32,
     retry_at: Option<Instant>,
@@ -222,27 +222,20 @@ impl Runner {
         let Some(graph) = &mut self.graph else { return Ok(()) };
         match message.view() {
             gst::MessageView::Error(error) => {
-                let of_source = error.src().is_some_and(|source| graph.is_of_source(source));
-                let result = if of_source {
-                    graph.source().failed(error)
+                let missing = self.missing_plugin.take();
+                if error.src().is_some_and(|source| graph.is_of_source(source)) {
+                    graph.source().failed(error, missing)
                 } else {
                     Err(StreamError::from_message(error))
-                };
-                let missing = self.missing_plugin.take();
-                result.map_err(|reason| match (reason, missing) {
-                    (StreamError::FileDamaged { .. } | StreamError::NoVideo { .. }, Some(description)) => {
-                        StreamError::MissingPlugin { description }
-                    }
-                    (reason, _) => reason,
-                })
+                }
             }
             gst::MessageView::Warning(warning) => {
                 tracing::warn!("{}: {}", self.config.id, warning.error());
                 Ok(())
             }
             gst::MessageView::Element(element) => {
-                if let Some(missing) = element.structure().filter(|it| it.name() == "missing-plugin") {
-                    self.missing_plugin = missing.get("name").ok();
+                if let Some(missing) = element.structure().and_then(missing_picture_decoder) {
+                    self.missing_plugin = Some(missing);
                 }
                 Ok(())
             }
@@ -388,7 +381,6 @@ impl Runner {
 
     /// The source, or something behind it, failed.
     fn lost(&mut self, reason: StreamError) {
-        tracing::warn!("stream {}: {reason}", self.config.id);
         self.shut_down();
         self.feed.set_serving(false);
         if reason.is_lasting() {
@@ -425,4 +417,11 @@ impl Runner {
             let _ = self.events.try_send(Event::State(state));
         }
     }
+}
+
+/// What GStreamer calls the decoder that it misses, where that is one for pictures.
+fn missing_picture_decoder(message: &gst::StructureRef) -> Option<String> {
+    let caps = message.get::<gst::Caps>("detail").ok().filter(|_| message.name() == "missing-plugin")?;
+    let kind = caps.structure(0)?.name();
+    (kind.starts_with("video/") || kind.starts_with("image/")).then(|| message.get("name").ok()).flatten()
 }

@@ -88,7 +88,7 @@ impl Stream {
     fn on_event(&self, event: Event) {
         match event {
             Event::State(state) => {
-                tracing::info!("stream {}: {state:?}", self.id());
+                tracing::debug!("stream {}: {state:?}", self.id());
                 self.imp().state.replace(state);
                 self.notify_state();
             }

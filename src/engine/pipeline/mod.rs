@@ -15,7 +15,7 @@ mod picture;
 pub use picture::{Format, even};
 
 use super::clock::{TimeLine, running_time};
-use super::elements::make;
+use super::elements::{end, make};
 use super::feed::Feed;
 use super::source::{self, Source};
 use super::state::{Encoding, StreamError};
@@ -201,6 +201,8 @@ impl Graph {
         self.pipeline.add_many(&elements).map_err(StreamError::internal)?;
         gst::Element::link_many(&elements).map_err(StreamError::internal)?;
         for element in elements.iter().rev() {
+            // The feed's sink and the bins of previews were used before, and ended.
+            element.set_locked_state(false);
             element.sync_state_with_parent().map_err(StreamError::internal)?;
         }
         let pad = self.tee.request_pad_simple("src_%u").expect("a tee has request pads");
@@ -217,7 +219,7 @@ impl Graph {
         });
         self.tee.release_request_pad(&branch.pad);
         for element in &branch.elements {
-            let _ = element.set_state(gst::State::Null);
+            end(element);
             let _ = self.pipeline.remove(element);
         }
     }
@@ -227,7 +229,7 @@ impl Graph {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
-        let _ = self.pipeline.set_state(gst::State::Null);
+        end(&self.pipeline);
         self.stop_encoding();
         for (_, branch) in std::mem::take(&mut self.branches) {
             self.detach(branch);

@@ -3,7 +3,7 @@
 
 use super::while_blocked;
 use crate::config::{Overlay, Position};
-use crate::engine::elements::make;
+use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use std::sync::Mutex;
@@ -74,7 +74,7 @@ impl Overlays {
         }
         let mut shown = self.shown.lock().unwrap();
         for (_, element) in shown.drain(..) {
-            let _ = element.set_state(gst::State::Null);
+            end(&element);
             let _ = self.bin.remove(&element);
         }
         // A pad that is a ghost pad's target cannot be linked.

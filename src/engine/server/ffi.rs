@@ -3,9 +3,10 @@
 #![allow(unsafe_code, reason = "the bindings lack these calls")]
 
 use glib::translate::*;
+use gst_rtsp::{RTSPHeaderField, RTSPMethod};
 use gst_rtsp_server::{RTSPContext, RTSPStream, RTSPStreamTransport};
 use gst_rtsp_server_sys as sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::ops::Deref;
 
 /// From Linux's `netinet/in.h`; GIO's sockets take options by number.
@@ -54,45 +55,72 @@ pub fn detached_tcp_transport(stream: &RTSPStream) -> Option<SharedTransport> {
     }
 }
 
-/// The path of the address that a request is for, as the client wrote it.
-pub fn path(context: &RTSPContext) -> Option<String> {
-    let url = context.uri()?;
-    // SAFETY: the address lives as long as the context, and its path is a C string or null.
-    unsafe {
-        let url = ToGlibPtr::<*const gst_rtsp_sys::GstRTSPUrl>::to_glib_none(url).0;
-        let path = (*url).abspath;
-        (!path.is_null()).then(|| CStr::from_ptr(path).to_string_lossy().into_owned())
-    }
-}
-
 /// The address of the other end of a client's connection.
 pub fn peer_address(context: &RTSPContext) -> Option<String> {
-    // SAFETY: the context holds its connection while a request is handled; the address is a C string that
-    // the connection owns, or null.
+    // SAFETY: the context holds its connection while a request is handled; the address belongs to that, and
+    // is copied at once.
     unsafe {
-        let context = ToGlibPtr::<*mut sys::GstRTSPContext>::to_glib_none(context).0;
-        if (*context).conn.is_null() {
-            return None;
-        }
-        let address = gst_rtsp_sys::gst_rtsp_connection_get_ip((*context).conn);
-        (!address.is_null()).then(|| CStr::from_ptr(address).to_string_lossy().into_owned())
+        let connection = (*context.to_glib_none().0).conn;
+        if connection.is_null() { None } else { lossy(gst_rtsp_sys::gst_rtsp_connection_get_ip(connection)) }
     }
 }
 
-/// The value of a request's User-Agent header.
-pub fn user_agent(context: &RTSPContext) -> Option<String> {
-    let request = context.request()?;
-    // SAFETY: the request lives as long as the context; the value is a C string that the request owns.
+/// The method of the request that is being handled.
+pub fn request_method(context: &RTSPContext) -> RTSPMethod {
+    // SAFETY: the context is alive while it is borrowed, and `method` is plain data of it.
+    unsafe { RTSPMethod::from_glib((*context.to_glib_none().0).method) }
+}
+
+/// The URI in the request's first line, as it was sent.
+pub fn request_uri(context: &RTSPContext) -> Option<String> {
+    let mut uri = std::ptr::null();
+    // SAFETY: `request` is a request message or null; the URI belongs to it and is copied at once.
     unsafe {
-        let request = ToGlibPtr::<*const gst_rtsp_sys::GstRTSPMessage>::to_glib_none(request).0;
-        let mut value = std::ptr::null_mut();
-        let result = gst_rtsp_sys::gst_rtsp_message_get_header_by_name(
-            request.cast_mut(),
-            c"User-Agent".as_ptr(),
-            &mut value,
-            0,
-        );
-        (result == gst_rtsp_sys::GST_RTSP_OK && !value.is_null())
-            .then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        let request = (*context.to_glib_none().0).request;
+        if request.is_null() {
+            return None;
+        }
+        let (mut method, mut version) = (0, 0);
+        gst_rtsp_sys::gst_rtsp_message_parse_request(request, &mut method, &mut uri, &mut version);
+        lossy(uri)
     }
+}
+
+/// The path by which the library looks for a mount: no query, no doubled or trailing slash. None for `*`.
+pub fn request_path(context: &RTSPContext) -> Option<String> {
+    // SAFETY: `uri` is null or a URL that lives as long as the context; its path is copied at once.
+    unsafe {
+        let uri = (*context.to_glib_none().0).uri;
+        if uri.is_null() { None } else { lossy((*uri).abspath) }
+    }
+}
+
+/// The first header of this name in the request; none too where it is not UTF-8.
+pub fn request_header(context: &RTSPContext, field: RTSPHeaderField) -> Option<String> {
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `request` is a message or null; the value belongs to it and is copied at once.
+    unsafe {
+        let request = (*context.to_glib_none().0).request;
+        if request.is_null() {
+            return None;
+        }
+        gst_rtsp_sys::gst_rtsp_message_get_header(request, field.into_glib(), &mut value, 0);
+        if value.is_null() { None } else { CStr::from_ptr(value).to_str().ok().map(str::to_owned) }
+    }
+}
+
+/// Sends the context's response, which has to be a response already; it is empty afterwards.
+pub fn send_response(context: &RTSPContext) {
+    // SAFETY: while a request is handled the library has set the client and the response.
+    unsafe {
+        let context = context.to_glib_none().0;
+        sys::gst_rtsp_client_send_message((*context).client, (*context).session, (*context).response);
+    }
+}
+
+/// # Safety
+/// `text` is null or a C string.
+unsafe fn lossy(text: *const c_char) -> Option<String> {
+    // SAFETY: as the caller promised.
+    unsafe { (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned()) }
 }

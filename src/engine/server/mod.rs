@@ -1,18 +1,22 @@
 //! The RTSP server. It accepts on the main loop; requests run on a few threads of the library's pool, where
 //! nothing waits for a source or for the main thread.
 
+mod auth;
+mod digest;
 mod drain;
 mod factory;
 mod ffi;
 mod readers;
 mod timestamp_guard;
 
+pub use auth::{AccessTable, access_state};
 pub use readers::Reader;
 
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::state::ServerError;
 use crate::config::{Listen, ServerConfig};
+use auth::Auth;
 use factory::Factory;
 use gio::prelude::*;
 use gst_rtsp::RTSPStatusCode;
@@ -68,6 +72,7 @@ pub struct Server {
     factories: RTSPMountPoints,
     sessions: RTSPSessionPool,
     mounts: Arc<Mounts>,
+    auth: Auth,
     readers: Readers,
     time: TimeLine,
     sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
@@ -84,6 +89,8 @@ impl Server {
         server.set_mount_points(Some(&factories));
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
+        let auth = Auth::new();
+        server.set_auth(Some(&auth));
 
         let mounts = Arc::new(Mounts::default());
         let readers = Readers::new(&sessions);
@@ -103,6 +110,7 @@ impl Server {
             factories,
             sessions,
             mounts,
+            auth,
             readers,
             time,
             sockets: RefCell::default(),
@@ -112,6 +120,11 @@ impl Server {
 
     pub fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    /// Decides from now on by this table who may read what.
+    pub fn set_access(&self, table: AccessTable) {
+        self.auth.set_table(table);
     }
 
     /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
@@ -255,7 +268,7 @@ fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Re
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
         let mounts = mounts.clone();
-        move |_: &RTSPClient, context: &RTSPContext| match ffi::path(context)
+        move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
             .and_then(|path| mounts.find(&path))
         {
             Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
@@ -267,7 +280,7 @@ fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Re
     client.connect_play_request({
         let (mounts, reports) = (mounts.clone(), reports.clone());
         move |client, context| {
-            let Some(mount) = ffi::path(context).and_then(|path| mounts.find(&path)) else { return };
+            let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
             mount.feed.request_key_frame();
             reports.playing(client, context, &mount.stream);

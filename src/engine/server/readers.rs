@@ -4,6 +4,7 @@
 use super::ffi;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
+use gst_rtsp::RTSPHeaderField;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPClient, RTSPContext, RTSPSessionPool};
 use std::cell::{Cell, OnceCell};
@@ -72,7 +73,7 @@ impl Reports {
             session: session.into(),
             stream: stream.to_owned(),
             address: ffi::peer_address(context).unwrap_or_default(),
-            program: ffi::user_agent(context).unwrap_or_default(),
+            program: ffi::request_header(context, RTSPHeaderField::UserAgent).unwrap_or_default(),
             client: client_key(client),
         });
     }

@@ -1,8 +1,8 @@
 //! Video files, one after the other, for ever, on a time line that never jumps.
 //!
 //! ```text
-//! item 7: filesrc ► decodebin ► deinterlace ► videoflip ─┐
-//! item 8: filesrc ► decodebin ► …   (opened and waiting) ─┴► concat
+//! item 7: filesrc ► decodebin ► videoconvert ► deinterlace ► videoflip ─┐
+//! item 8: filesrc ► decodebin ► …                (opened and waiting) ─┴► concat
 //! ```
 //! `concat` lets an item begin where the one before ended, by running time, so that a loop is no jump.
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
@@ -10,7 +10,7 @@
 
 use super::{Event, ItemEnd, Notify};
 use crate::config::FileSource;
-use crate::engine::elements::make;
+use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use std::collections::VecDeque;
@@ -79,7 +79,11 @@ impl Files {
         self.open_items()
     }
 
-    pub fn item_failed(&mut self, error: &gst::message::Error) -> Result<(), StreamError> {
+    pub fn item_failed(
+        &mut self,
+        error: &gst::message::Error,
+        missing_plugin: Option<String>,
+    ) -> Result<(), StreamError> {
         let Some(source) = error.src() else { return Err(StreamError::from_message(error)) };
         let Some(number) =
             self.items.iter().find(|item| source.has_as_ancestor(&item.bin)).map(|item| item.number)
@@ -87,8 +91,7 @@ impl Files {
             return Err(StreamError::from_message(error));
         };
         let Some(item) = self.close(number) else { return Ok(()) };
-        let reason = reason_of(error, item.location);
-        tracing::warn!("{reason}");
+        let reason = reason_of(error, missing_plugin, item.location);
         self.count_failure(reason)?;
         self.open_items()
     }
@@ -96,14 +99,17 @@ impl Files {
     /// One file that fails is left out while another one plays; when all do, the source is lost.
     fn count_failure(&mut self, reason: StreamError) -> Result<(), StreamError> {
         self.failures += 1;
-        if self.failures < self.locations.len() { Ok(()) } else { Err(reason) }
+        if self.failures >= self.locations.len() {
+            return Err(reason);
+        }
+        tracing::warn!("left out: {reason}");
+        Ok(())
     }
 
     fn open_items(&mut self) -> Result<(), StreamError> {
         while self.items.len() < ITEMS_OPEN {
             let location = &self.locations[self.next as usize % self.locations.len()];
             if let Err(reason) = readable(location) {
-                tracing::warn!("{reason}");
                 self.next += 1;
                 self.count_failure(reason)?;
                 continue;
@@ -124,19 +130,21 @@ impl Files {
         decode.set_property("expose-all-streams", false);
         let pictures = gst::Caps::builder("video/x-raw").any_features().build();
         decode.set_property("caps", pictures);
+        // Where the next two do not know the format; 10 bit and all common ones they do.
+        let convert = make("videoconvert", "convert")?;
         // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.
         let deinterlace = make("deinterlace", "deinterlace")?;
         let turn = make("videoflip", "turn")?;
         turn.set_property_from_str("video-direction", "auto");
-        bin.add_many([&file, &decode, &deinterlace, &turn]).expect("fresh elements");
+        bin.add_many([&file, &decode, &convert, &deinterlace, &turn]).expect("fresh elements");
         file.link(&decode).map_err(StreamError::internal)?;
-        deinterlace.link(&turn).map_err(StreamError::internal)?;
+        gst::Element::link_many([&convert, &deinterlace, &turn]).map_err(StreamError::internal)?;
 
         let ghost = gst::GhostPad::with_target(&turn.static_pad("src").expect("videoflip has a source pad"))
             .map_err(StreamError::internal)?;
         bin.add_pad(&ghost).map_err(StreamError::internal)?;
 
-        let sink = deinterlace.static_pad("sink").expect("deinterlace has a sink pad");
+        let sink = convert.static_pad("sink").expect("videoconvert has a sink pad");
         decode.connect_pad_added({
             let sink = sink.downgrade();
             move |_, pad| {
@@ -174,10 +182,9 @@ impl Files {
     fn close(&mut self, number: u64) -> Option<Item> {
         let place = self.items.iter().position(|item| item.number == number)?;
         let item = self.items.remove(place)?;
-        item.bin.set_locked_state(true);
         // Releasing the pad first wakes an item that waits in `concat`: its streaming thread can then stop.
         self.concat.release_request_pad(&item.pad);
-        let _ = item.bin.set_state(gst::State::Null);
+        end(&item.bin);
         let _ = self.bin.remove(&item.bin);
         Some(item)
     }
@@ -211,16 +218,18 @@ fn readable(path: &Path) -> Result<(), StreamError> {
     Ok(())
 }
 
-fn reason_of(error: &gst::message::Error, path: PathBuf) -> StreamError {
+/// `missing_plugin` is the decoder of a picture that GStreamer missed, if it did.
+fn reason_of(error: &gst::message::Error, missing_plugin: Option<String>, path: PathBuf) -> StreamError {
     let cause = error.error();
     let message = cause.message().to_owned();
-    if cause.matches(gst::ResourceError::NotFound) {
-        StreamError::FileMissing { path }
-    } else if cause.matches(gst::CoreError::MissingPlugin) || cause.matches(gst::StreamError::CodecNotFound) {
-        StreamError::MissingPlugin { description: format!("{}: {message}", path.display()) }
-    } else if cause.is::<gst::ResourceError>() {
-        StreamError::FileUnreadable { path, message }
-    } else {
-        StreamError::FileDamaged { path, message }
+    let no_decoder =
+        cause.matches(gst::CoreError::MissingPlugin) || cause.matches(gst::StreamError::CodecNotFound);
+    match missing_plugin {
+        Some(description) => StreamError::MissingPlugin { description },
+        // The decoder of its sound is not wanted; there is nothing else in it.
+        None if no_decoder => StreamError::NoVideo { path },
+        None if cause.matches(gst::ResourceError::NotFound) => StreamError::FileMissing { path },
+        None if cause.is::<gst::ResourceError>() => StreamError::FileUnreadable { path, message },
+        None => StreamError::FileDamaged { path, message },
     }
 }

@@ -60,11 +60,16 @@ impl Source {
         }
     }
 
-    /// An error message from inside the source's bin. `Ok`: the source goes on without what failed.
-    pub fn failed(&mut self, error: &gst::message::Error) -> Result<(), StreamError> {
+    /// An error message from inside the source's bin, and the decoder that GStreamer missed before, if any.
+    /// `Ok`: the source goes on without what failed.
+    pub fn failed(
+        &mut self,
+        error: &gst::message::Error,
+        missing_plugin: Option<String>,
+    ) -> Result<(), StreamError> {
         match self {
             Self::Pattern(_) => Err(StreamError::from_message(error)),
-            Self::File(files) => files.item_failed(error),
+            Self::File(files) => files.item_failed(error, missing_plugin),
         }
     }
 }

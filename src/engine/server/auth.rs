@@ -1,0 +1,611 @@
+//! Who may read what: every request of every client is decided here, before the library looks at it.
+//!
+//! The library's own tokens and roles are not used: it leaks a token with each request that sets one.
+
+use super::digest::{self, Credentials, Nonces, REALM, Verifier};
+use super::ffi;
+use crate::config::{Access, Config, Passwords, Readers, Scheme};
+use crate::engine::AccessState;
+use glib::subclass::prelude::*;
+use gst_rtsp::{RTSPHeaderField, RTSPMethod, RTSPStatusCode};
+use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::subclass::prelude::*;
+use gst_rtsp_server::{RTSPAuth, RTSPClient, RTSPContext};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+#[cfg(test)]
+mod served;
+
+glib::wrapper! {
+    /// The authentication of the server: one object for all of its sockets.
+    ///
+    /// It starts with an empty table, so that nothing can be read before [`Auth::set_table`].
+    pub struct Auth(ObjectSubclass<imp::Auth>) @extends RTSPAuth;
+}
+
+/// What the requests are decided by: a snapshot of the configuration and of the passwords that are known.
+#[derive(Default)]
+pub struct AccessTable {
+    /// The longest path first, so that the first match is the closest.
+    mounts: Vec<Mount>,
+    /// The users whose password is known.
+    users: HashMap<String, Verifier>,
+}
+
+struct Mount {
+    path: String,
+    readers: Readers,
+    schemes: Vec<Scheme>,
+}
+
+/// What a decision needs to know of a request.
+struct Request {
+    method: RTSPMethod,
+    /// As it was sent.
+    uri: String,
+    /// Without query, doubled and trailing slashes; none for `*`, which names no stream.
+    path: Option<String>,
+    in_session: bool,
+    credentials: Option<Credentials>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    /// The library handles it. The user, where one had to log in.
+    Allowed { user: Option<String> },
+    /// 401. `stale` when only the nonce was wrong, so that the reader need not ask for the password again.
+    Challenge { schemes: Vec<Scheme>, stale: bool },
+    /// 403: logged in, and no right to this stream.
+    Forbidden,
+    /// 404: there is no such stream, and this one may know it.
+    NotFound,
+}
+
+enum Login {
+    Refused,
+    Stale,
+    User(String),
+}
+
+/// Whether those who should read a stream can, as far as passwords go.
+pub fn access_state(access: &Access, passwords: &Passwords) -> AccessState {
+    let Readers::Users(users) = &access.read else {
+        return AccessState::Open;
+    };
+    if passwords.is_locked() {
+        return AccessState::KeyringLocked;
+    }
+    let missing: Vec<_> = users.iter().filter(|user| passwords.get(user).is_none()).cloned().collect();
+    if missing.is_empty() { AccessState::Protected } else { AccessState::PasswordMissing { users: missing } }
+}
+
+impl Auth {
+    pub fn new() -> Self {
+        glib::Object::new()
+    }
+
+    /// Decides the requests from now on by this table. Readers that are there already are not asked again
+    /// before their next request.
+    pub fn set_table(&self, table: AccessTable) {
+        *self.imp().table.lock().unwrap() = Arc::new(table);
+    }
+
+    /// The user that a client last logged in as; none where it never had to.
+    pub fn user_of(&self, client: &RTSPClient) -> Option<String> {
+        self.imp().users.lock().unwrap().get(&client_key(client)).cloned()
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A client's key for as long as it lives.
+fn client_key(client: &RTSPClient) -> usize {
+    client.as_ptr() as usize
+}
+
+impl AccessTable {
+    /// The streams that are turned on, and the users whose password is known. A stream whose readers have no
+    /// password asks for one all the same, and refuses every one.
+    pub fn new(config: &Config, passwords: &Passwords) -> Self {
+        let mut mounts: Vec<_> = config
+            .streams
+            .iter()
+            .filter(|stream| stream.enabled)
+            .map(|stream| Mount {
+                path: stream.path.clone(),
+                readers: stream.access.read.clone(),
+                schemes: stream.access.schemes.clone(),
+            })
+            .collect();
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
+        let verifier = |name: &str| Some((name.to_owned(), Verifier::new(name, REALM, passwords.get(name)?)));
+        let users = config.users.iter().filter_map(|user| verifier(&user.name)).collect();
+        Self { mounts, users }
+    }
+
+    fn decide(&self, request: &Request, nonces: &mut Nonces, choice: &RandomState, now: Instant) -> Decision {
+        // The library itself answers what names no stream: a keep-alive, or 400.
+        let Some(path) = &request.path else {
+            return Decision::Allowed { user: None };
+        };
+        if request.method == RTSPMethod::OPTIONS && !request.in_session {
+            return Decision::Allowed { user: None };
+        }
+        let mount = self.mount(path);
+        let schemes = match mount {
+            Some(Mount { readers: Readers::Anyone, .. }) => return Decision::Allowed { user: None },
+            Some(mount) => &mount.schemes,
+            None => match self.schemes_of_missing(path, choice) {
+                Some(schemes) => schemes,
+                None => return Decision::NotFound,
+            },
+        };
+        let user = match self.log_in(request, mount, schemes, nonces, now) {
+            Login::User(user) => user,
+            Login::Refused => return Decision::Challenge { schemes: schemes.clone(), stale: false },
+            Login::Stale => return Decision::Challenge { schemes: schemes.clone(), stale: true },
+        };
+        match mount {
+            None => Decision::NotFound,
+            Some(mount) if mount.is_read_by(&user) => Decision::Allowed { user: Some(user) },
+            Some(_) => Decision::Forbidden,
+        }
+    }
+
+    fn mount(&self, path: &str) -> Option<&Mount> {
+        self.mounts.iter().find(|mount| mount.covers(path))
+    }
+
+    /// The schemes that are asked for at a path where there is nothing, so that nobody learns this who has
+    /// not logged in: those of a stream with the same first step, as every path below it would have; else
+    /// those of any, always the same one for the same first step. None where no stream asks for a password:
+    /// there is nothing to hide then.
+    fn schemes_of_missing(&self, path: &str, choice: &RandomState) -> Option<&Vec<Scheme>> {
+        let first_step = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+        let step = first_step(path);
+        let protected: Vec<_> = self.mounts.iter().filter(|mount| mount.readers != Readers::Anyone).collect();
+        let neighbour = protected.iter().find(|mount| first_step(&mount.path) == step);
+        let any = || protected.get(choice.hash_one(&step) as usize % protected.len().max(1));
+        neighbour.or_else(any).map(|mount| &mount.schemes)
+    }
+
+    /// Whom the request's credentials prove, whatever the user may read.
+    ///
+    /// A Digest whose URI is not the request's is refused with 401, where RFC 7616 (section 3.4.6) would also
+    /// allow 400: a reader that a redirection led astray then signs anew.
+    fn log_in(
+        &self,
+        request: &Request,
+        mount: Option<&Mount>,
+        schemes: &[Scheme],
+        nonces: &mut Nonces,
+        now: Instant,
+    ) -> Login {
+        let Some(credentials) = request.credentials.as_ref().filter(|given| given.fit(schemes)) else {
+            return Login::Refused;
+        };
+        // Somebody unknown takes as long as somebody known.
+        let verifier = self.users.get(credentials.user());
+        let method = request.method.as_text().unwrap_or_default();
+        let proven = verifier.unwrap_or(&Verifier::nobody()).accepts(credentials, &method);
+        if !proven || verifier.is_none() {
+            return Login::Refused;
+        }
+        if let Credentials::Digest(digest) = credentials {
+            let path = mount.map(|mount| mount.path.as_str());
+            if digest.realm != REALM || !digest.signs(&request.uri, path) {
+                return Login::Refused;
+            }
+            if !nonces.accept(digest, now) {
+                return Login::Stale;
+            }
+        }
+        Login::User(credentials.user().to_owned())
+    }
+}
+
+impl Mount {
+    /// Whether a path is the mount's own or below it, where its tracks are.
+    fn covers(&self, path: &str) -> bool {
+        path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn is_read_by(&self, user: &str) -> bool {
+        match &self.readers {
+            Readers::Anyone => true,
+            Readers::Users(users) => users.iter().any(|reader| reader == user),
+        }
+    }
+}
+
+impl Request {
+    fn of(context: &RTSPContext) -> Self {
+        let authorization = ffi::request_header(context, RTSPHeaderField::Authorization);
+        Self {
+            method: ffi::request_method(context),
+            uri: ffi::request_uri(context).unwrap_or_default(),
+            path: ffi::request_path(context),
+            in_session: context.session().is_some(),
+            credentials: authorization.as_deref().and_then(Credentials::parse),
+        }
+    }
+}
+
+mod imp {
+    use super::*;
+
+    /// The locks are held for no longer than a few hashes take, and never over a call into the library.
+    #[derive(Default)]
+    pub struct Auth {
+        pub table: Mutex<Arc<AccessTable>>,
+        nonces: Mutex<Nonces>,
+        /// Picks the challenge for paths where there is nothing; other in each run.
+        choice: RandomState,
+        /// Who the clients that are there have logged in as.
+        pub users: Arc<Mutex<HashMap<usize, String>>>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Auth {
+        const NAME: &str = "HeadwaterAuth";
+        type Type = super::Auth;
+        type ParentType = RTSPAuth;
+    }
+
+    impl ObjectImpl for Auth {}
+
+    impl RTSPAuthImpl for Auth {
+        /// Runs on the server's pool threads. `auth.check.url` comes first, for every request, and settles it.
+        fn check(&self, context: &RTSPContext, check: &glib::GString) -> bool {
+            let check = check.as_gstr();
+            if check == gst_rtsp_server::RTSP_AUTH_CHECK_URL {
+                self.check_request(context)
+            } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_ACCESS
+                || check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_CONSTRUCT
+            {
+                true
+            } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_CONNECT {
+                self.parent_check(context, &check.to_owned())
+            } else {
+                // A reader's own choice of multicast address, port and TTL, or of the address that packets
+                // are sent to: with it the server could be turned against others.
+                false
+            }
+        }
+    }
+
+    impl Auth {
+        fn check_request(&self, context: &RTSPContext) -> bool {
+            let table = self.table.lock().unwrap().clone();
+            let request = Request::of(context);
+            let decision =
+                table.decide(&request, &mut self.nonces.lock().unwrap(), &self.choice, Instant::now());
+            match decision {
+                Decision::Allowed { user } => {
+                    if let (Some(user), Some(client)) = (user, context.client()) {
+                        self.remember(client, user);
+                    }
+                    return true;
+                }
+                Decision::Challenge { schemes, stale } => self.challenge(context, &schemes, stale),
+                Decision::Forbidden => answer(context, RTSPStatusCode::Forbidden, &[]),
+                Decision::NotFound => answer(context, RTSPStatusCode::NotFound, &[]),
+            }
+            false
+        }
+
+        fn challenge(&self, context: &RTSPContext, schemes: &[Scheme], stale: bool) {
+            let nonce = self.nonces.lock().unwrap().issue(Instant::now());
+            match nonce {
+                Ok(nonce) => {
+                    let challenges = digest::challenges(schemes, &nonce, stale);
+                    answer(context, RTSPStatusCode::Unauthorized, &challenges);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "nobody can log in: the system gives no random numbers");
+                    answer(context, RTSPStatusCode::InternalServerError, &[]);
+                }
+            }
+        }
+
+        fn remember(&self, client: &RTSPClient, user: String) {
+            let key = client_key(client);
+            if self.users.lock().unwrap().insert(key, user).is_none() {
+                let users = Arc::downgrade(&self.users);
+                client.add_weak_ref_notify(move || {
+                    if let Some(users) = users.upgrade() {
+                        users.lock().unwrap().remove(&key);
+                    }
+                });
+            }
+        }
+    }
+
+    fn answer(context: &RTSPContext, status: RTSPStatusCode, challenges: &[String]) {
+        let Some(response) = context.response() else { return };
+        response.init_response(status, context.request());
+        for challenge in challenges {
+            response.add_header(RTSPHeaderField::WwwAuthenticate, challenge);
+        }
+        ffi::send_response(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{PatternSource, Source, StreamConfig, User};
+    use base64::prelude::{BASE64_STANDARD, Engine};
+
+    pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
+        StreamConfig {
+            id: path[1..].into(),
+            name: path[1..].into(),
+            path: path.into(),
+            enabled: true,
+            source: Source::Pattern(PatternSource { pattern: "ball".into() }),
+            access: Access { read, schemes: schemes.to_vec() },
+            renditions: Vec::new(),
+            overlays: Vec::new(),
+        }
+    }
+
+    pub(super) fn readers(names: &[&str]) -> Readers {
+        Readers::Users(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// `anna` and `bert` have passwords, `carl` has none.
+    pub(super) fn table(streams: Vec<StreamConfig>) -> AccessTable {
+        let users = ["anna", "bert", "carl"].map(|name| User { name: name.into() }).to_vec();
+        let config = Config { version: 1, server: Default::default(), users, streams };
+        AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
+    }
+
+    /// `/open` for anyone, `/anna` for anna by any scheme, `/basic` for both by Basic, `/carl` for carl.
+    fn house() -> Vec<StreamConfig> {
+        vec![
+            stream("/open", Readers::Anyone, &[Scheme::Digest]),
+            stream("/anna", readers(&["anna"]), &[Scheme::Digest, Scheme::Basic]),
+            stream("/md5", readers(&["anna"]), &[Scheme::DigestMd5]),
+            stream("/sha256", readers(&["anna"]), &[Scheme::DigestSha256]),
+            stream("/basic", readers(&["anna", "bert"]), &[Scheme::Basic]),
+            stream("/carl", readers(&["carl"]), &[Scheme::Basic]),
+        ]
+    }
+
+    pub(super) fn basic(user: &str, password: &str) -> String {
+        format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+    }
+
+    struct Door {
+        table: AccessTable,
+        nonces: Nonces,
+        choice: RandomState,
+    }
+
+    impl Door {
+        fn of(streams: Vec<StreamConfig>) -> Self {
+            gst::init().unwrap();
+            Self { table: table(streams), nonces: Nonces::default(), choice: RandomState::new() }
+        }
+
+        fn ask(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Decision {
+            let request = Request {
+                method,
+                uri: format!("rtsp://localhost{path}"),
+                path: (path != "*").then(|| path.to_owned()),
+                in_session: false,
+                credentials: Credentials::parse(authorization),
+            };
+            self.table.decide(&request, &mut self.nonces, &self.choice, Instant::now())
+        }
+
+        fn describe(&mut self, path: &str, authorization: &str) -> Decision {
+            self.ask(RTSPMethod::DESCRIBE, path, authorization)
+        }
+    }
+
+    fn allowed(user: &str) -> Decision {
+        Decision::Allowed { user: Some(user.into()) }
+    }
+
+    fn challenge(schemes: &[Scheme]) -> Decision {
+        Decision::Challenge { schemes: schemes.to_vec(), stale: false }
+    }
+
+    const NOBODY: Decision = Decision::Allowed { user: None };
+
+    #[test]
+    fn each_method_but_options_is_decided_by_path_and_user() {
+        let mut door = Door::of(house());
+        let (anna, bert) = (basic("anna", "apple"), basic("bert", "pear"));
+        for method in RTSPMethod::all().iter().filter(|method| *method != RTSPMethod::OPTIONS) {
+            assert_eq!(door.ask(method, "/open", ""), NOBODY, "{method:?}");
+            assert_eq!(door.ask(method, "/open/stream=0", &anna), NOBODY, "{method:?}");
+            assert_eq!(door.ask(method, "/basic", &anna), allowed("anna"), "{method:?}");
+            assert_eq!(door.ask(method, "/basic/stream=0", &bert), allowed("bert"), "{method:?}");
+            assert_eq!(door.ask(method, "/basic", ""), challenge(&[Scheme::Basic]), "{method:?}");
+            assert_eq!(door.ask(method, "/anna", &bert), Decision::Forbidden, "{method:?}");
+            assert_eq!(door.ask(method, "/basics", ""), door.ask(method, "/basics", ""), "{method:?}");
+        }
+        for path in ["/open", "/basic", "/gone", "*"] {
+            assert_eq!(door.ask(RTSPMethod::OPTIONS, path, ""), NOBODY, "{path}");
+        }
+    }
+
+    #[test]
+    fn options_within_a_session_is_a_request_like_any_other() {
+        let mut door = Door::of(house());
+        let mut request = Request {
+            method: RTSPMethod::OPTIONS,
+            uri: "rtsp://localhost/basic".into(),
+            path: Some("/basic".into()),
+            in_session: true,
+            credentials: None,
+        };
+        let mut decide =
+            |request: &Request| door.table.decide(request, &mut door.nonces, &door.choice, Instant::now());
+        assert_eq!(decide(&request), challenge(&[Scheme::Basic]));
+        request.credentials = Credentials::parse(&basic("anna", "apple"));
+        assert_eq!(decide(&request), allowed("anna"));
+    }
+
+    #[test]
+    fn who_cannot_prove_the_password_is_asked_again() {
+        let mut door = Door::of(house());
+        for (user, password) in [("anna", "pear"), ("anna", ""), ("", ""), ("dora", "apple"), ("carl", "")] {
+            let given = basic(user, password);
+            assert_eq!(door.describe("/basic", &given), challenge(&[Scheme::Basic]), "{user}:{password}");
+        }
+        // Basic is not offered here.
+        assert_eq!(door.describe("/md5", &basic("anna", "apple")), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn nobody_s_known_secret_opens_nothing() {
+        let mut door = Door::of(house());
+        let nonce = door.nonces.issue(Instant::now()).unwrap();
+        let hash = |text: String| md5_hex(&text);
+        let response = hash(format!("{}:{nonce}:{}", "0".repeat(32), hash("DESCRIBE:/md5".into())));
+        let header = format!(
+            r#"Digest username="dora", realm="Headwater", nonce="{nonce}", uri="/md5", response="{response}""#
+        );
+        assert_eq!(door.describe("/md5", &header), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn a_stream_whose_readers_have_no_password_refuses_everybody() {
+        let mut door = Door::of(house());
+        assert_eq!(door.describe("/carl", &basic("carl", "")), challenge(&[Scheme::Basic]));
+        assert_eq!(door.describe("/carl", &basic("anna", "apple")), Decision::Forbidden);
+        let config = Config {
+            version: 1,
+            server: Default::default(),
+            users: vec![User { name: "anna".into() }],
+            streams: house(),
+        };
+        door.table = AccessTable::new(&config, &Passwords::locked());
+        assert_eq!(door.describe("/basic", &basic("anna", "apple")), challenge(&[Scheme::Basic]));
+        assert_eq!(door.describe("/basic", &basic("anna", "")), challenge(&[Scheme::Basic]));
+    }
+
+    #[test]
+    fn missing_and_forbidden_look_alike_before_the_login_only() {
+        let mut door = Door::of(vec![stream("/lobby", readers(&["anna"]), &[Scheme::Basic])]);
+        let there = door.describe("/lobby", "");
+        assert_eq!(there, challenge(&[Scheme::Basic]));
+        for path in ["/gone", "/", "/lobbyist", "/lob", "/gone/stream=0"] {
+            assert_eq!(door.describe(path, ""), there, "{path}");
+            assert_eq!(door.describe(path, &basic("bert", "wrong")), there, "{path}");
+        }
+        assert_eq!(door.describe("/gone", &basic("bert", "pear")), Decision::NotFound);
+        assert_eq!(door.describe("/lobby", &basic("bert", "pear")), Decision::Forbidden);
+    }
+
+    #[test]
+    fn probing_a_missing_path_shows_one_scheme_of_those_in_use() {
+        let mut door = Door::of(house());
+        let mut seen = Vec::new();
+        for number in 0..200 {
+            let path = format!("/gone{number}");
+            let answer = door.describe(&path, "");
+            assert_eq!(door.describe(&path, ""), answer);
+            assert_eq!(door.describe(&format!("{path}/stream=0"), ""), answer);
+            if !seen.contains(&answer) {
+                seen.push(answer);
+            }
+        }
+        assert_eq!(seen.len(), 4, "Basic, MD5, SHA-256, and all with Basic: {seen:?}");
+        let mut other = Door::of(vec![
+            stream("/a/b", readers(&["anna"]), &[Scheme::Basic]),
+            stream("/c", readers(&["anna"]), &[Scheme::Digest]),
+        ]);
+        for path in ["/a", "/a/b", "/a/b/stream=0", "/a/gone"] {
+            assert_eq!(other.describe(path, ""), challenge(&[Scheme::Basic]), "{path}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_protected_a_missing_path_is_not_found() {
+        let mut door = Door::of(vec![stream("/open", Readers::Anyone, &[Scheme::Digest])]);
+        assert_eq!(door.describe("/gone", ""), Decision::NotFound);
+        assert_eq!(door.describe("/gone", &basic("anna", "apple")), Decision::NotFound);
+    }
+
+    #[test]
+    fn the_closest_stream_decides() {
+        let mut door = Door::of(vec![
+            stream("/lobby", readers(&["anna"]), &[Scheme::Basic]),
+            stream("/lobby/sub", Readers::Anyone, &[Scheme::Basic]),
+        ]);
+        assert_eq!(door.describe("/lobby/sub/stream=0", ""), NOBODY);
+        assert_eq!(door.describe("/lobby/subs", ""), challenge(&[Scheme::Basic]));
+    }
+
+    #[test]
+    fn a_stream_that_is_off_is_missing() {
+        let mut off = stream("/off", Readers::Anyone, &[Scheme::Digest]);
+        off.enabled = false;
+        let mut door = Door::of(vec![off, stream("/on", readers(&["anna"]), &[Scheme::Basic])]);
+        assert_eq!(door.describe("/off", ""), challenge(&[Scheme::Basic]));
+        assert_eq!(door.describe("/off", &basic("anna", "apple")), Decision::NotFound);
+    }
+
+    #[test]
+    fn a_right_response_with_an_old_nonce_is_stale_and_a_wrong_one_is_not() {
+        let mut door = Door::of(house());
+        let stale = Decision::Challenge { schemes: vec![Scheme::DigestMd5], stale: true };
+        let right = digest_header(&mut door, "/md5", "apple");
+        assert_eq!(door.describe("/md5", &right), allowed("anna"));
+        door.nonces = Nonces::default();
+        assert_eq!(door.describe("/md5", &right), stale);
+        let wrong = digest_header(&mut door, "/md5", "pear");
+        door.nonces = Nonces::default();
+        assert_eq!(door.describe("/md5", &wrong), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn a_digest_for_another_stream_or_realm_is_refused() {
+        let mut door = Door::of(house());
+        let header = digest_header(&mut door, "/sha256", "apple");
+        assert_eq!(door.describe("/md5", &header), challenge(&[Scheme::DigestMd5]));
+        let header = digest_header(&mut door, "/md5", "apple").replace(REALM, "Elsewhere");
+        assert_eq!(door.describe("/md5", &header), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn the_access_state_names_those_without_a_password() {
+        let state = |read, passwords: Passwords| {
+            access_state(&Access { read, schemes: vec![Scheme::Digest] }, &passwords)
+        };
+        let known = || Passwords::from_iter([("anna", "apple")]);
+        assert_eq!(state(Readers::Anyone, Passwords::locked()), AccessState::Open);
+        assert_eq!(state(readers(&["anna"]), known()), AccessState::Protected);
+        assert_eq!(state(readers(&["anna"]), Passwords::locked()), AccessState::KeyringLocked);
+        let missing = AccessState::PasswordMissing { users: vec!["carl".into()] };
+        assert_eq!(state(readers(&["anna", "carl"]), known()), missing);
+    }
+
+    pub(super) fn md5_hex(text: &str) -> String {
+        use md5::Digest;
+        md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// How rtspsrc would log anna in for DESCRIBE.
+    fn digest_header(door: &mut Door, path: &str, password: &str) -> String {
+        let nonce = door.nonces.issue(Instant::now()).unwrap();
+        let (secret, request) =
+            (md5_hex(&format!("anna:Headwater:{password}")), md5_hex(&format!("DESCRIBE:{path}")));
+        let response = md5_hex(&format!("{secret}:{nonce}:{request}"));
+        format!(
+            r#"Digest username="anna", realm="Headwater", nonce="{nonce}", uri="{path}", response="{response}""#
+        )
+    }
+}
