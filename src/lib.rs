@@ -15,3 +15,7 @@ pub mod app;
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod i18n;
+#[cfg(feature = "gui")]
+pub mod ui;
+pub mod words;

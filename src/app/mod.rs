@@ -1,5 +1,7 @@
 //! Starts a front end: the command line, the window, or the server without a window.
 
+#[cfg(feature = "gui")]
+mod application;
 mod build_info;
 mod cli;
 mod headless;
@@ -45,6 +47,11 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
 
 /// Serves with a window, or without one where there is no display.
 fn show(config: PathBuf) -> ExitCode {
+    #[cfg(feature = "gui")]
+    match application::run(config.clone()) {
+        Ok(code) => return code,
+        Err(_) => eprintln!("headwater: there is no display, so it serves without a window"),
+    }
     exit_code(headless::run(config))
 }
 

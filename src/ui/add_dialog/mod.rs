@@ -1,0 +1,326 @@
+//! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
+
+use crate::config::{
+    Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
+    Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
+};
+use crate::control::{ChangeError, Control};
+use crate::i18n::{gettext, ngettext_f};
+use crate::words;
+use adw::prelude::*;
+use adw::subclass::prelude::*;
+use glib::subclass::InitializingObject;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::{Path, PathBuf};
+
+/// What `videotestsrc` draws is as large as it is told to: a common size of cameras.
+const PATTERN_RENDITION: Rendition = Rendition {
+    size: Size::Pixels { width: 1280, height: 720 },
+    frame_rate: FrameRate::Fixed { numerator: 25, denominator: 1 },
+    codec: crate::config::Codec::H264,
+    bitrate: crate::config::Bitrate::Auto,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Kind {
+    #[default]
+    Pattern,
+    File,
+}
+
+mod imp {
+    use super::*;
+
+    #[derive(Default, gtk::CompositeTemplate)]
+    #[template(resource = "/io/github/headwater_app/Headwater/add_dialog/add_dialog.ui")]
+    pub struct AddDialog {
+        #[template_child]
+        pub toasts: TemplateChild<adw::ToastOverlay>,
+        #[template_child]
+        pub navigation: TemplateChild<adw::NavigationView>,
+        #[template_child]
+        pub form: TemplateChild<adw::NavigationPage>,
+        #[template_child]
+        pub add_button: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub pattern_row: TemplateChild<adw::ComboRow>,
+        #[template_child]
+        pub file_row: TemplateChild<adw::ActionRow>,
+        #[template_child]
+        pub name_row: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub name_problem: TemplateChild<gtk::ListBoxRow>,
+        #[template_child]
+        pub name_problem_label: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub path_row: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub path_problem: TemplateChild<gtk::ListBoxRow>,
+        #[template_child]
+        pub path_problem_label: TemplateChild<gtk::Label>,
+
+        pub control: OnceCell<Control>,
+        pub(super) kind: Cell<Kind>,
+        pub files: RefCell<Vec<PathBuf>>,
+        /// The rows are filled in, not typed in.
+        pub filling: Cell<bool>,
+        pub name_typed: Cell<bool>,
+        pub path_typed: Cell<bool>,
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for AddDialog {
+        const NAME: &'static str = "HeadwaterAddDialog";
+        type Type = super::AddDialog;
+        type ParentType = adw::Dialog;
+
+        fn class_init(class: &mut Self::Class) {
+            class.bind_template();
+            class.install_action("add.pattern", None, |dialog, _, _| dialog.show_form(Kind::Pattern));
+            class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
+            class.install_action_async("add.choose", None, |dialog, _, _| async move {
+                dialog.choose_files().await;
+            });
+            class.install_action_async("add.add", None, |dialog, _, _| async move {
+                dialog.add().await;
+            });
+        }
+
+        fn instance_init(object: &InitializingObject<Self>) {
+            object.init_template();
+        }
+    }
+
+    impl ObjectImpl for AddDialog {
+        fn constructed(&self) {
+            self.parent_constructed();
+            let dialog = self.obj();
+            let names: Vec<String> = PATTERNS.iter().map(|name| words::pattern(name)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.pattern_row.set_model(Some(&gtk::StringList::new(&names)));
+            // Searching goes by what is shown.
+            self.pattern_row.set_expression(Some(gtk::StringObject::this_expression("string")));
+
+            let weak = dialog.downgrade();
+            self.pattern_row.connect_selected_notify(move |_| {
+                if let Some(dialog) = weak.upgrade() {
+                    dialog.fill_in();
+                }
+            });
+            let weak = dialog.downgrade();
+            self.name_row.connect_changed(move |_| {
+                if let Some(dialog) = weak.upgrade()
+                    && !dialog.imp().filling.get()
+                {
+                    dialog.imp().name_typed.set(true);
+                    dialog.fill_in();
+                }
+            });
+            let weak = dialog.downgrade();
+            self.path_row.connect_changed(move |_| {
+                if let Some(dialog) = weak.upgrade()
+                    && !dialog.imp().filling.get()
+                {
+                    dialog.imp().path_typed.set(true);
+                    dialog.fill_in();
+                }
+            });
+        }
+    }
+
+    impl WidgetImpl for AddDialog {}
+    impl AdwDialogImpl for AddDialog {}
+}
+
+glib::wrapper! {
+    pub struct AddDialog(ObjectSubclass<imp::AddDialog>)
+        @extends adw::Dialog, gtk::Widget,
+        @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget, gtk::ShortcutManager;
+}
+
+impl AddDialog {
+    pub fn new(control: &Control) -> Self {
+        let dialog: Self = glib::Object::new();
+        assert!(dialog.imp().control.set(control.clone()).is_ok(), "a dialog is made once");
+        dialog
+    }
+
+    fn control(&self) -> &Control {
+        self.imp().control.get().expect("set when the dialog is made")
+    }
+
+    fn show_form(&self, kind: Kind) {
+        let imp = self.imp();
+        imp.kind.set(kind);
+        imp.form.set_title(&match kind {
+            Kind::Pattern => gettext("Test Pattern"),
+            Kind::File => gettext("Video File"),
+        });
+        imp.pattern_row.set_visible(kind == Kind::Pattern);
+        imp.file_row.set_visible(kind == Kind::File);
+        self.set_default_widget(Some(&*imp.add_button));
+        self.fill_in();
+        imp.navigation.push_by_tag("form");
+    }
+
+    /// Fills in what was not typed, and says what is wrong.
+    fn fill_in(&self) {
+        let imp = self.imp();
+        imp.filling.set(true);
+        if !imp.name_typed.get() {
+            imp.name_row.set_text(&self.suggested_name());
+        }
+        if !imp.path_typed.get() {
+            let config = self.control().config();
+            let taken: Vec<&str> = config.streams.iter().map(|stream| stream.path.as_str()).collect();
+            imp.path_row.set_text(&suggest_path(&imp.name_row.text(), &taken));
+        }
+        imp.filling.set(false);
+
+        let files = imp.files.borrow();
+        imp.file_row.set_subtitle(&match files.as_slice() {
+            [] => gettext("None chosen"),
+            files => files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join("\n"),
+        });
+        let (_, problems) = self.candidate();
+        self.show_problems(&problems);
+    }
+
+    fn suggested_name(&self) -> String {
+        let imp = self.imp();
+        match imp.kind.get() {
+            Kind::Pattern => words::pattern(self.pattern()),
+            Kind::File => imp
+                .files
+                .borrow()
+                .first()
+                .and_then(|file| file.file_stem())
+                .map_or_else(|| gettext("Video"), |stem| stem.to_string_lossy().into_owned()),
+        }
+    }
+
+    fn pattern(&self) -> &'static str {
+        PATTERNS.get(self.imp().pattern_row.selected() as usize).copied().unwrap_or(PATTERNS[0])
+    }
+
+    /// The stream as it would be added, with what is wrong with it.
+    fn candidate(&self) -> (StreamConfig, Vec<Problem>) {
+        let imp = self.imp();
+        let (source, renditions) = match imp.kind.get() {
+            Kind::Pattern => {
+                (Source::Pattern(PatternSource { pattern: self.pattern().into() }), vec![PATTERN_RENDITION])
+            }
+            Kind::File => (Source::File(FileSource { locations: imp.files.borrow().clone() }), vec![]),
+        };
+        let stream = StreamConfig {
+            id: glib::uuid_string_random().into(),
+            name: imp.name_row.text().trim().to_owned(),
+            path: imp.path_row.text().trim().to_owned(),
+            enabled: true,
+            source,
+            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            renditions,
+            overlays: vec![],
+        };
+        let mut config: Config = self.control().config();
+        config.streams.push(stream.clone());
+        let mut problems = config.validate();
+        problems.retain(|problem| matches!(&problem.field, Field::Stream { id, .. } if *id == stream.id));
+        (stream, problems)
+    }
+
+    fn show_problems(&self, problems: &[Problem]) {
+        let imp = self.imp();
+        let find = |wanted| {
+            problems
+                .iter()
+                .find(|problem| matches!(problem.field, Field::Stream { field, .. } if field == wanted))
+        };
+        for (field, row, problem_row, label) in [
+            (StreamField::Name, &imp.name_row, &imp.name_problem, &imp.name_problem_label),
+            (StreamField::Path, &imp.path_row, &imp.path_problem, &imp.path_problem_label),
+        ] {
+            let sentence = find(field).map(words::problem);
+            let invalid = if sentence.is_some() {
+                row.add_css_class("error");
+                gtk::AccessibleInvalidState::True
+            } else {
+                row.remove_css_class("error");
+                gtk::AccessibleInvalidState::False
+            };
+            let row = row.upcast_ref::<gtk::Widget>();
+            row.update_state(&[gtk::accessible::State::Invalid(invalid)]);
+            let description = sentence.unwrap_or_default();
+            row.update_property(&[gtk::accessible::Property::Description(&description)]);
+            problem_row.set_visible(!description.is_empty());
+            label.set_label(&description);
+        }
+        self.action_set_enabled("add.add", problems.is_empty());
+    }
+
+    async fn choose_files(&self) {
+        let imp = self.imp();
+        let videos = gtk::FileFilter::new();
+        videos.set_name(Some(&gettext("Videos")));
+        videos.add_mime_type("video/*");
+        let all = gtk::FileFilter::new();
+        all.set_name(Some(&gettext("All Files")));
+        all.add_pattern("*");
+        let filters = gio::ListStore::new::<gtk::FileFilter>();
+        filters.extend_from_slice(&[videos.clone(), all]);
+        let chooser = gtk::FileDialog::builder()
+            .title(gettext("Choose Video Files"))
+            .filters(&filters)
+            .default_filter(&videos)
+            .build();
+        let window = self.root().and_downcast::<gtk::Window>();
+        let chosen = match chooser.open_multiple_future(window.as_ref()).await {
+            Ok(chosen) => chosen,
+            Err(error) if error.matches(gtk::DialogError::Dismissed) => return,
+            Err(error) => return self.toast(error.message()),
+        };
+        let files: Vec<gio::File> = chosen.iter::<gio::File>().flatten().collect();
+        let paths: Vec<PathBuf> = files.iter().filter_map(|file| file.path()).collect();
+        let elsewhere = u32::try_from(files.len() - paths.len()).unwrap_or(u32::MAX);
+        if elsewhere > 0 {
+            self.toast(&ngettext_f(
+                "The file is not on this computer: copy it here first",
+                "{n} files are not on this computer: copy them here first",
+                elsewhere,
+                &[],
+            ));
+        }
+        if !paths.is_empty() {
+            imp.files.replace(paths);
+            self.fill_in();
+        }
+    }
+
+    async fn add(&self) {
+        let (stream, problems) = self.candidate();
+        if !problems.is_empty() {
+            return self.show_problems(&problems);
+        }
+        self.action_set_enabled("add.add", false);
+        match self.control().change(|config| config.streams.push(stream)).await {
+            Ok(()) => {
+                self.close();
+            }
+            // What was typed stays, to be tried again.
+            Err(ChangeError::Invalid(problems)) => self.show_problems(&problems),
+            Err(error) => {
+                self.action_set_enabled("add.add", true);
+                self.toast(&words::change_error(&error));
+            }
+        }
+    }
+
+    fn toast(&self, sentence: &str) {
+        let toast = adw::Toast::builder().title(sentence).use_markup(false).build();
+        self.imp().toasts.add_toast(toast);
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

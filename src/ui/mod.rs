@@ -1,0 +1,16 @@
+//! What is seen: widgets only. They show live objects of the engine by their notifies, and change things only
+//! through `control`. A widget never holds a pipeline.
+
+mod add_dialog;
+mod preview;
+mod preview_frame;
+mod stream_card;
+mod window;
+
+pub use window::Window;
+
+/// Makes templates, style and icons known. Call once, before the first widget.
+pub fn register_resources() {
+    gio::resources_register_include!("headwater.gresource")
+        .expect("the resources are built into the program");
+}

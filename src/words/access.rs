@@ -1,0 +1,53 @@
+//! What is said of who can read a stream.
+
+use super::Words;
+use crate::engine::AccessState;
+use crate::i18n::{gettext, gettext_f};
+
+/// Who can read; where those who should cannot, what to do.
+pub fn access_state(state: &AccessState) -> Words {
+    match state {
+        AccessState::Open => Words {
+            title: gettext("Open"),
+            detail: Some(gettext("Anyone who can reach the address can watch.")),
+            hint: None,
+        },
+        AccessState::Protected => Words {
+            title: gettext("Protected"),
+            detail: Some(gettext("A name and a password are asked for.")),
+            hint: None,
+        },
+        AccessState::PasswordMissing { users } => Words {
+            title: gettext("Password missing"),
+            detail: Some(gettext_f(
+                // Translators: {users} is one name, or several with commas.
+                "No password is known for {users}.",
+                &[("users", &users.join(&gettext(", ")))],
+            )),
+            hint: Some(gettext_f(
+                // Translators: {command} is typed in a terminal.
+                "Give one with “{command}”.",
+                &[(
+                    "command",
+                    &format!("headwater --set-password {}", users.first().map_or("", |user| user)),
+                )],
+            )),
+        },
+        AccessState::KeyringLocked => Words {
+            title: gettext("Keyring locked"),
+            detail: Some(gettext("No password is known, so nobody can watch.")),
+            hint: Some(gettext("Unlock the keyring.")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_password_names_whose_it_is() {
+        let words = access_state(&AccessState::PasswordMissing { users: vec!["guest".into(), "ann".into()] });
+        assert_eq!(words.detail.as_deref(), Some("No password is known for guest, ann."));
+    }
+}

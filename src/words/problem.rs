@@ -1,0 +1,35 @@
+//! What is said of a configuration that cannot be served, on the field it belongs to.
+
+use crate::config::{Problem, ProblemKind};
+use crate::i18n::{gettext, gettext_f};
+
+/// What is wrong and what to do, in one sentence or two.
+pub fn problem(problem: &Problem) -> String {
+    use ProblemKind as Kind;
+    match &problem.what {
+        Kind::NameEmpty => gettext("Give the stream a name."),
+        Kind::NameCharacter { .. } => gettext("A name cannot have control characters."),
+        Kind::PathWithoutSlash => gettext("A path starts with a slash, like “/lobby”."),
+        Kind::PathEmpty => gettext("Write a word after the slash, like “/lobby”."),
+        Kind::PathCharacter { character: ' ' } => gettext("A path cannot have spaces. Use “-” instead."),
+        Kind::PathCharacter { character } => gettext_f(
+            // Translators: {character} is one character.
+            "A path cannot have “{character}”. Use a to z, digits, and . _ ~ - /",
+            &[("character", &character.to_string())],
+        ),
+        Kind::PathSegment => {
+            gettext("A path cannot end with a slash, nor have two in a row, nor a part of dots only.")
+        }
+        Kind::PathTooLong { most } => {
+            gettext_f("Use {most} characters at most.", &[("most", &most.to_string())])
+        }
+        Kind::PathTaken { stream } => gettext_f(
+            // Translators: {stream} is the name of another stream.
+            "“{stream}” has this path already. Choose another.",
+            &[("stream", stream)],
+        ),
+        Kind::LocationsEmpty => gettext("Choose a video file."),
+        // The rest cannot be typed in the window; it is said as the command line says it.
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,132 @@
+//! What is said of a stream.
+
+use super::Words;
+use crate::config::Codec;
+use crate::engine::{StreamError, StreamState};
+use crate::i18n::{gettext, gettext_f, ngettext_f};
+use std::path::Path;
+
+/// What a stream does, and where it has no picture, why not.
+pub fn stream_state(state: &StreamState) -> Words {
+    match state {
+        StreamState::Stopped => {
+            Words { title: gettext("Off"), detail: Some(gettext("This stream is turned off.")), hint: None }
+        }
+        StreamState::Starting => Words { title: gettext("Starting"), detail: None, hint: None },
+        StreamState::Ready => Words {
+            title: gettext("Ready"),
+            detail: Some(gettext("Starts as soon as somebody watches.")),
+            hint: None,
+        },
+        StreamState::Live => Words { title: gettext("Live"), detail: None, hint: None },
+        StreamState::Reconnecting { reason, .. } => {
+            let (detail, _) = stream_error(reason);
+            Words {
+                title: gettext("Reconnecting"),
+                detail: Some(detail),
+                hint: Some(gettext("It is tried again by itself.")),
+            }
+        }
+        StreamState::Failed { reason } => {
+            let (detail, hint) = stream_error(reason);
+            Words { title: gettext("Failed"), detail: Some(detail), hint: Some(hint) }
+        }
+    }
+}
+
+/// How many watch a stream.
+pub fn viewers(number: u32) -> String {
+    ngettext_f("{n} viewer", "{n} viewers", number, &[])
+}
+
+/// What happened, and what to do.
+fn stream_error(error: &StreamError) -> (String, String) {
+    match error {
+        StreamError::FileMissing { path } => (
+            // Translators: {file} is the name of a file.
+            gettext_f("“{file}” does not exist.", &[("file", &name(path))]),
+            gettext("Put the file back, or remove this stream and add another."),
+        ),
+        StreamError::FileEmpty { path } => (
+            gettext_f("“{file}” is empty.", &[("file", &name(path))]),
+            gettext("Replace it by a file with video."),
+        ),
+        StreamError::FileUnreadable { path, message } => (
+            // Translators: {message} comes from the system and may be in English.
+            gettext_f("“{file}” cannot be read: {message}.", &[("file", &name(path)), ("message", message)]),
+            gettext("Check that you have the right to open it."),
+        ),
+        StreamError::NoVideo { path } => (
+            gettext_f("“{file}” has no video.", &[("file", &name(path))]),
+            gettext("Choose a file with video."),
+        ),
+        StreamError::FileDamaged { path, .. } => (
+            gettext_f("“{file}” is damaged, or is not a video.", &[("file", &name(path))]),
+            gettext("Choose another file, or copy it again from where it came."),
+        ),
+        StreamError::MissingPlugin { description } => (
+            // Translators: {plugin} is GStreamer's name of what is missing, such as “H.265 decoder”.
+            gettext_f("Something is not installed: {plugin}.", &[("plugin", description)]),
+            gettext("Install the GStreamer plugin that brings it, and start Headwater again."),
+        ),
+        StreamError::NoEncoder { codec } => (
+            // Translators: {codec} is the name of a video codec.
+            gettext_f("No encoder for {codec} is installed.", &[("codec", codec_name(*codec))]),
+            gettext("Install GStreamer’s “ugly” plugins (x264) or openh264, and start Headwater again."),
+        ),
+        StreamError::NoPicture { seconds } => (
+            ngettext_f(
+                "No picture came for {n} second.",
+                "No picture came for {n} seconds.",
+                u32::try_from(*seconds).unwrap_or(u32::MAX),
+                &[],
+            ),
+            gettext("Turn it off and on again."),
+        ),
+        StreamError::LeftOffAfterCrash => (
+            gettext("Headwater ended unexpectedly while this stream was starting."),
+            gettext("Turn it off and on again to try it."),
+        ),
+        StreamError::Pipeline { element, message } => (
+            // Translators: {element} is a part of GStreamer; {message} comes from there and may be in English.
+            gettext_f("{message} ({element})", &[("message", message), ("element", element)]),
+            gettext("Turn it off and on again."),
+        ),
+    }
+}
+
+/// The folder is left out: a card is small.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "H.264",
+        Codec::Mjpeg => "MJPEG",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_happened_and_what_to_do() {
+        let words = stream_state(&StreamState::Failed {
+            reason: StreamError::FileMissing { path: "/videos/one {file}.mp4".into() },
+        });
+        assert_eq!(words.detail.as_deref(), Some("“one {file}.mp4” does not exist."));
+        assert!(words.hint.is_some());
+    }
+
+    #[test]
+    fn what_is_tried_again_asks_for_nothing() {
+        let words = stream_state(&StreamState::Reconnecting {
+            reason: StreamError::NoPicture { seconds: 1 },
+            next_try: std::time::SystemTime::UNIX_EPOCH,
+        });
+        assert_eq!(words.detail.as_deref(), Some("No picture came for 1 second."));
+        assert_eq!(words.hint.as_deref(), Some("It is tried again by itself."));
+    }
+}
