@@ -29,9 +29,3 @@ impl TimeLine {
         pipeline.set_base_time(self.base_time);
     }
 }
-
-/// The running time of a buffer at a pad, before the pad's own offset.
-pub fn running_time(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
-    let event = pad.sticky_event::<gst::event::Segment>(0)?;
-    event.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()?)
-}

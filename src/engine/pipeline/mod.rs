@@ -14,7 +14,7 @@ mod picture;
 
 pub use picture::{Format, even};
 
-use super::clock::{TimeLine, running_time};
+use super::clock::TimeLine;
 use super::elements::{end, make};
 use super::feed::Feed;
 use super::source::{self, Source};
@@ -285,9 +285,10 @@ fn count_pictures(
     flowing: Box<dyn Fn() + Send + Sync>,
 ) {
     let pad = tee.static_pad("sink").expect("a tee has a sink pad");
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let running = info.buffer().and_then(|buffer| running_time(pad, buffer));
-        if running.is_some_and(|running| running.nseconds() < woken.load(Ordering::Relaxed)) {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        // Behind the pace time stamps are running times.
+        let time = info.buffer().and_then(|buffer| buffer.pts());
+        if time.is_some_and(|time| time.nseconds() < woken.load(Ordering::Relaxed)) {
             return gst::PadProbeReturn::Drop;
         }
         if pictures.fetch_add(1, Ordering::Relaxed) == 0 {

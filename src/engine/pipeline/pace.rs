@@ -5,7 +5,7 @@
 //! a source is woken, and a file goes on where it stood. Behind `videorate`, which would fill the time that
 //! was slept with copies.
 
-use crate::engine::clock::{TimeLine, running_time};
+use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
@@ -29,7 +29,7 @@ impl Pace {
         let element = make("clocksync", "pace")?;
         let first = Arc::new(AtomicBool::new(true));
         let pad = before.static_pad("src").expect("an element before the pace has a source pad");
-        set_offsets(&pad, time, first.clone());
+        put_on_time_line(&pad, time, first.clone());
         Ok(Self { element, first })
     }
 
@@ -43,19 +43,58 @@ impl Pace {
     }
 }
 
-fn set_offsets(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>) {
-    let offset = Mutex::new(gst::ClockTimeDiff::default());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let running = info.buffer().and_then(|buffer| running_time(pad, buffer));
-        if let Some(running) = running {
-            let mut offset = offset.lock().unwrap();
-            let wanted = time.now().nseconds() as i64 - running.nseconds() as i64;
-            let late = wanted - *offset;
-            if first.swap(false, Ordering::AcqRel) || late > LATEST.nseconds() as i64 {
-                *offset = wanted;
-                pad.set_offset(wanted);
+/// What the pictures at the pad are put on.
+struct Placement {
+    /// As the source counts.
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    /// From the source's running time to the process's.
+    offset: gst::ClockTimeDiff,
+    last: Option<gst::ClockTime>,
+}
+
+/// Rewrites segments and time stamps. Behind it there is one segment for ever, and time stamps are running
+/// times: encoders take a time stamp that comes again, in the segment of the next file, for an old one.
+fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>) {
+    let placement = Mutex::new(Placement { segment: gst::FormattedSegment::new(), offset: 0, last: None });
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let mut placement = placement.lock().unwrap();
+        match &mut info.data {
+            Some(gst::PadProbeData::Event(event)) => {
+                if let gst::EventView::Segment(segment) = event.view()
+                    && let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>()
+                {
+                    placement.segment = segment.clone();
+                    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                }
             }
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                if let Some(running) = buffer.pts().and_then(|pts| placement.segment.to_running_time(pts)) {
+                    let now = time.now();
+                    let place = placement.of(running);
+                    if first.swap(false, Ordering::AcqRel) || place + LATEST < now {
+                        placement.offset = now.nseconds() as i64 - running.nseconds() as i64;
+                    }
+                    let place = placement.of(running);
+                    // Where files of different rates meet.
+                    if placement.last.is_some_and(|last| place <= last) {
+                        return gst::PadProbeReturn::Drop;
+                    }
+                    placement.last = Some(place);
+                    let buffer = buffer.make_mut();
+                    buffer.set_pts(place);
+                    buffer.set_dts(gst::ClockTime::NONE);
+                }
+            }
+            _ => {}
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+impl Placement {
+    /// Where a picture stands on the process's time line.
+    fn of(&self, running: gst::ClockTime) -> gst::ClockTime {
+        let place = (running.nseconds() as i64).saturating_add(self.offset);
+        gst::ClockTime::from_nseconds(u64::try_from(place).unwrap_or(0))
+    }
 }

@@ -368,7 +368,7 @@ mod tests {
         AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
     }
 
-    /// `/open` for anyone, `/anna` for anna by any scheme, `/basic` for both by Basic, `/carl` for carl.
+    /// `/open` for anyone; `/anna`, `/md5` and `/sha256` for anna; `/basic` for anna and bert; `/carl` for carl.
     fn house() -> Vec<StreamConfig> {
         vec![
             stream("/open", Readers::Anyone, &[Scheme::Digest]),
@@ -433,7 +433,6 @@ mod tests {
             assert_eq!(door.ask(method, "/basic/stream=0", &bert), allowed("bert"), "{method:?}");
             assert_eq!(door.ask(method, "/basic", ""), challenge(&[Scheme::Basic]), "{method:?}");
             assert_eq!(door.ask(method, "/anna", &bert), Decision::Forbidden, "{method:?}");
-            assert_eq!(door.ask(method, "/basics", ""), door.ask(method, "/basics", ""), "{method:?}");
         }
         for path in ["/open", "/basic", "/gone", "*"] {
             assert_eq!(door.ask(RTSPMethod::OPTIONS, path, ""), NOBODY, "{path}");
