@@ -208,6 +208,19 @@ impl Engine {
         self.imp().held_off.borrow_mut().insert(id.into());
     }
 
+    /// Starts the streams that were kept from it, as far as they are turned on.
+    pub fn start_held_off(&self) {
+        self.imp().held_off.take();
+        let Some(config) = self.imp().config.borrow().clone() else { return };
+        for config in config.streams.iter().filter(|config| config.enabled) {
+            let Some(stream) = self.stream(&config.id) else { continue };
+            if stream.state() == (StreamState::Failed { reason: StreamError::LeftOffAfterCrash }) {
+                stream.restart(config);
+                self.server().mount(&config.id, &config.path, stream.feed());
+            }
+        }
+    }
+
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
