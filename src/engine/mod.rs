@@ -6,6 +6,7 @@
 //! ```
 //! The engine is told what to do by a configuration alone, and answers by properties and lists.
 
+mod addresses;
 mod change;
 mod clock;
 mod elements;
@@ -17,11 +18,13 @@ mod source;
 mod state;
 mod stream;
 
+pub use addresses::{LocalAddress, local_addresses, reachable_at};
 pub use server::Reader;
 pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
 pub use stream::{Branch, Stream};
 
 use crate::config::{Config, Listen, Passwords, StreamConfig};
+use addresses::outward_address;
 use change::Change;
 use clock::TimeLine;
 use gio::prelude::*;
@@ -29,7 +32,7 @@ use glib::subclass::prelude::*;
 use server::{AccessTable, Server};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 mod imp {
     use super::*;
@@ -208,6 +211,19 @@ impl Engine {
         self.imp().held_off.borrow_mut().insert(id.into());
     }
 
+    /// Starts the streams that were kept from it, as far as they are turned on.
+    pub fn start_held_off(&self) {
+        self.imp().held_off.take();
+        let Some(config) = self.imp().config.borrow().clone() else { return };
+        for config in config.streams.iter().filter(|config| config.enabled) {
+            let Some(stream) = self.stream(&config.id) else { continue };
+            if stream.state() == (StreamState::Failed { reason: StreamError::LeftOffAfterCrash }) {
+                stream.restart(config);
+                self.server().mount(&config.id, &config.path, stream.feed());
+            }
+        }
+    }
+
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
@@ -249,13 +265,4 @@ impl Engine {
         };
         Some(format!("rtsp://{}{path}", SocketAddr::new(host, first.port())))
     }
-}
-
-/// The address of this computer on the way to everybody else. Connecting a UDP socket sends nothing; it only
-/// asks the routing table.
-fn outward_address() -> Option<IpAddr> {
-    // TEST-NET-1 (RFC 5737): a route to anywhere will do.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }

@@ -3,9 +3,12 @@
 
 mod add_dialog;
 mod error_text;
+mod preferences;
 mod preview;
 mod preview_frame;
+mod problem_row;
 mod stream_card;
+mod toasts;
 mod window;
 
 pub use error_text::open_error;

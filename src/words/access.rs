@@ -24,14 +24,7 @@ pub fn access_state(state: &AccessState) -> Words {
                 "No password is known for {users}.",
                 &[("users", &users.join(&gettext(", ")))],
             )),
-            hint: Some(gettext_f(
-                // Translators: {command} is typed in a terminal.
-                "Give one with “{command}”.",
-                &[(
-                    "command",
-                    &format!("headwater --set-password {}", users.first().map_or("", |user| user)),
-                )],
-            )),
+            hint: Some(gettext("Set one in Preferences, under Users.")),
         },
         AccessState::KeyringLocked => Words {
             title: gettext("Keyring locked"),

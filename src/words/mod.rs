@@ -10,7 +10,7 @@ pub use access::access_state;
 pub use pattern::pattern;
 pub use problem::problem;
 pub use server::server_state;
-pub use stream::{stream_state, viewers};
+pub use stream::{left_off, stream_state, viewers};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,12 @@ use crate::i18n::{gettext, gettext_f};
 pub fn problem(problem: &Problem) -> String {
     use ProblemKind as Kind;
     match &problem.what {
+        Kind::UserNameEmpty => gettext("Give the user a name."),
+        Kind::UserNameCharacter { character: ':' } => gettext("The name of a user cannot have a colon."),
+        Kind::UserNameCharacter { .. } => gettext("A name cannot have control characters."),
+        Kind::UserNameTaken { name } => {
+            gettext_f("There is a user “{name}” already. Choose another name.", &[("name", name)])
+        }
         Kind::NameEmpty => gettext("Give the stream a name."),
         Kind::NameCharacter { .. } => gettext("A name cannot have control characters."),
         Kind::PathWithoutSlash => gettext("A path starts with a slash, like “/lobby”."),

@@ -39,6 +39,15 @@ pub fn viewers(number: u32) -> String {
     ngettext_f("{n} viewer", "{n} viewers", number, &[])
 }
 
+/// Which streams were not started, because the program ended unexpectedly while they were starting.
+pub fn left_off(names: &[String]) -> String {
+    gettext_f(
+        // Translators: {streams} is the name of one stream, or several with commas.
+        "Headwater ended unexpectedly the last time. Not started: {streams}.",
+        &[("streams", &names.join(&gettext(", ")))],
+    )
+}
+
 /// What happened, and what to do.
 fn stream_error(error: &StreamError) -> (String, String) {
     match error {

@@ -1,8 +1,9 @@
 //! A stream at a glance: its live picture, or in its place why there is none; name, state, viewers, address.
 
-use super::error_text::change_error;
 use super::preview::Preview;
 use super::preview_frame::PreviewFrame;
+use super::toasts;
+use crate::config::StreamConfig;
 use crate::control::Control;
 use crate::engine::{AccessState, Stream, StreamState};
 use crate::i18n::{gettext, gettext_f};
@@ -82,12 +83,20 @@ mod imp {
             class.bind_template();
             class.set_accessible_role(gtk::AccessibleRole::Group);
             class.install_action("card.copy-address", None, |card, _, _| card.copy_address());
-            class.install_action("card.remove", None, |card, _, _| card.remove());
+            for action in ["rename", "duplicate", "remove", "move-earlier", "move-later"] {
+                class.install_action(&format!("card.{action}"), None, move |card, _, _| {
+                    card.ask_window(&format!("win.{action}-stream"));
+                });
+            }
             class.install_action_async("card.unlock", None, |card, _, _| async move {
                 card.unlock().await;
             });
             class.install_action("card.menu", None, |card, _, _| card.imp().menu_button.popup());
-            class.add_binding_action(gdk::Key::Menu, gdk::ModifierType::empty(), "card.menu");
+            let none = gdk::ModifierType::empty();
+            class.add_binding_action(gdk::Key::F2, none, "card.rename");
+            class.add_binding_action(gdk::Key::Delete, none, "card.remove");
+            class.add_binding_action(gdk::Key::c, gdk::ModifierType::CONTROL_MASK, "card.copy-address");
+            class.add_binding_action(gdk::Key::Menu, none, "card.menu");
             class.add_binding_action(gdk::Key::F10, gdk::ModifierType::SHIFT_MASK, "card.menu");
         }
 
@@ -108,6 +117,13 @@ mod imp {
                 }
             });
             self.switched.set(handler).expect("a card is constructed once");
+
+            let weak = card.downgrade();
+            self.menu_button.set_create_popup_func(move |_| {
+                if let Some(card) = weak.upgrade() {
+                    card.update_menu();
+                }
+            });
 
             let secondary_click = gtk::GestureClick::builder().button(gdk::BUTTON_SECONDARY).build();
             let weak = card.downgrade();
@@ -312,7 +328,7 @@ impl StreamCard {
                 .await;
             card.imp().switching.set(false);
             if let Err(error) = changed {
-                card.toast(&change_error(&error));
+                toasts::say_change_error(&card, &error);
             }
             card.show_state();
         }
@@ -322,28 +338,30 @@ impl StreamCard {
         let Some(stream) = self.stream() else { return };
         if let Some(address) = self.control().engine().address(&stream.path()) {
             self.clipboard().set_text(&address);
-            self.toast(&gettext("Address copied"));
+            toasts::say(self, &gettext("Address copied"));
         }
     }
 
     async fn unlock(&self) {
         if let Err(error) = self.control().unlock().await {
             tracing::warn!(%error, "the keyring stays locked");
-            self.toast(&gettext("The keyring stays locked"));
+            toasts::say(self, &gettext("The keyring stays locked"));
         }
     }
 
-    fn remove(&self) {
+    /// What is done with a stream as a whole outlives its card.
+    fn ask_window(&self, action: &str) {
         let Some(stream) = self.stream() else { return };
-        self.activate_action("win.remove-stream", Some(&stream.id().to_variant()))
-            .expect("a card is in the window");
+        self.activate_action(action, Some(&stream.id().to_variant())).expect("a card is in the window");
     }
 
-    fn toast(&self, sentence: &str) {
-        // A card that was scrolled away meanwhile has no window to say it in.
-        if let Err(error) = self.activate_action("win.toast", Some(&sentence.to_variant())) {
-            tracing::warn!(%error, sentence);
-        }
+    /// What the menu offers now.
+    fn update_menu(&self) {
+        let Some(stream) = self.stream() else { return };
+        let streams = self.control().config().streams;
+        let is = |other: Option<&StreamConfig>| other.is_some_and(|other| other.id == stream.id());
+        self.action_set_enabled("card.move-earlier", !is(streams.first()));
+        self.action_set_enabled("card.move-later", !is(streams.last()));
     }
 
     /// Follows everything that can hide the card while it is mapped.
