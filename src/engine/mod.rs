@@ -19,13 +19,13 @@ mod state;
 mod stream;
 
 pub use addresses::{LocalAddress, local_addresses, reachable_at};
+pub use change::Change;
 pub use server::Reader;
 pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
 pub use stream::{Branch, Stream};
 
 use crate::config::{Config, Listen, Passwords, StreamConfig};
 use addresses::outward_address;
-use change::Change;
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
@@ -148,6 +148,13 @@ impl Engine {
             };
             self.set_server_state(state);
         }
+    }
+
+    /// What applying this would do to the stream of the same id. A new one is only started.
+    pub fn effect(&self, stream: &StreamConfig) -> Change {
+        let config = self.imp().config.borrow();
+        let in_force = config.iter().flat_map(|config| &config.streams).find(|old| old.id == stream.id);
+        in_force.map_or(Change::Live, |old| change::of_stream(old, stream))
     }
 
     fn tell_access(&self, config: &StreamConfig, passwords: &Passwords) {

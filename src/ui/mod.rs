@@ -8,6 +8,8 @@ mod preview;
 mod preview_frame;
 mod problem_row;
 mod stream_card;
+mod stream_page;
+mod stream_view;
 mod toasts;
 mod window;
 

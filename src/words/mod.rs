@@ -2,12 +2,14 @@
 
 mod access;
 mod pattern;
+mod picture;
 mod problem;
 mod server;
 mod stream;
 
 pub use access::access_state;
 pub use pattern::pattern;
+pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use server::server_state;
 pub use stream::{left_off, stream_state, viewers};

@@ -1,7 +1,6 @@
 //! What is said of a stream.
 
-use super::Words;
-use crate::config::Codec;
+use super::{Words, codec as codec_name};
 use crate::engine::{StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::path::Path;
@@ -107,13 +106,6 @@ fn stream_error(error: &StreamError) -> (String, String) {
 /// The folder is left out: a card is small.
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-fn codec_name(codec: Codec) -> &'static str {
-    match codec {
-        Codec::H264 => "H.264",
-        Codec::Mjpeg => "MJPEG",
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::add_dialog::AddDialog;
 use super::error_text::{open_error, secret_error};
 use super::preferences::Preferences;
 use super::stream_card::StreamCard;
+use super::stream_page::StreamPage;
 use super::toasts;
 use crate::config::Config;
 use crate::control::{ChangeError, Control, LeftOff};
@@ -36,6 +37,8 @@ mod imp {
     pub struct Window {
         #[template_child]
         pub toasts: TemplateChild<adw::ToastOverlay>,
+        #[template_child]
+        pub navigation: TemplateChild<adw::NavigationView>,
         #[template_child]
         pub banner: TemplateChild<adw::Banner>,
         #[template_child]
@@ -83,6 +86,9 @@ mod imp {
             });
             class.install_action_async("win.remove-stream", string, |window, _, id| async move {
                 window.remove_stream(&text(id)).await;
+            });
+            class.install_action("win.open-stream", string, |window, _, id| {
+                window.open_stream(&text(id.cloned()))
             });
             class.install_action_async("win.undo", None, |window, _, _| async move {
                 window.undo().await;
@@ -337,6 +343,17 @@ impl Window {
     fn add(&self) {
         if let Some(control) = self.control() {
             AddDialog::new(control).present(Some(self));
+        }
+    }
+
+    fn open_stream(&self, id: &str) {
+        let (navigation, Some(control)) = (&self.imp().navigation, self.control()) else { return };
+        let streams = control.engine().streams();
+        // A second click comes while the page is still sliding in.
+        if navigation.navigation_stack().n_items() == 1
+            && let Some(stream) = streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
+        {
+            navigation.push(&StreamPage::new(control, &stream));
         }
     }
 
