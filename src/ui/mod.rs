@@ -3,6 +3,7 @@
 
 mod add_dialog;
 mod error_text;
+mod password_row;
 mod preferences;
 mod preview;
 mod preview_frame;
@@ -11,6 +12,7 @@ mod stream_card;
 mod stream_page;
 mod stream_view;
 mod toasts;
+mod video_files;
 mod window;
 
 pub use error_text::open_error;

@@ -1,6 +1,7 @@
 //! What is said of who can read a stream.
 
 use super::Words;
+use crate::config::Scheme;
 use crate::engine::AccessState;
 use crate::i18n::{gettext, gettext_f};
 
@@ -34,6 +35,30 @@ pub fn access_state(state: &AccessState) -> Words {
     }
 }
 
+/// The ways to log in that a stream offers, by what they mean for those who watch.
+pub fn schemes(schemes: &[Scheme]) -> String {
+    match schemes {
+        [Scheme::Digest] => gettext("Works with most players"),
+        [Scheme::DigestSha256] => gettext("Digest with SHA-256 only"),
+        [Scheme::DigestMd5] => gettext("Digest with MD5 only"),
+        [Scheme::Basic] => gettext("Basic: password in the clear"),
+        several => {
+            let names: Vec<&str> = several.iter().map(|scheme| scheme_name(*scheme)).collect();
+            names.join(&gettext(", "))
+        }
+    }
+}
+
+/// As the standards call it, in all languages.
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Basic => "Basic",
+        Scheme::Digest => "Digest",
+        Scheme::DigestMd5 => "Digest MD5",
+        Scheme::DigestSha256 => "Digest SHA-256",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +67,10 @@ mod tests {
     fn a_missing_password_names_whose_it_is() {
         let words = access_state(&AccessState::PasswordMissing { users: vec!["guest".into(), "ann".into()] });
         assert_eq!(words.detail.as_deref(), Some("No password is known for guest, ann."));
+    }
+
+    #[test]
+    fn several_schemes_are_named() {
+        assert_eq!(schemes(&[Scheme::Basic, Scheme::DigestSha256]), "Basic, Digest SHA-256");
     }
 }

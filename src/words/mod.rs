@@ -1,13 +1,15 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod overlay;
 mod pattern;
 mod picture;
 mod problem;
 mod server;
 mod stream;
 
-pub use access::access_state;
+pub use access::{access_state, schemes};
+pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;

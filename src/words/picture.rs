@@ -49,11 +49,11 @@ pub fn encoding(encoding: &Encoding) -> Words {
     let served = [("size", size.as_str()), ("frames", frames.as_str()), ("codec", codec)];
     let title = match encoding.bitrate_kbps {
         Some(kbps) => gettext_f(
-            // Translators: as in “1280 × 720, 25 frames per second, H.264, 2304 kbit/s”.
-            "{size}, {frames} frames per second, {codec}, {kbps} kbit/s",
+            // Translators: as in “1280 × 720, 25 fps, H.264, 2304 kbit/s”; fps is frames per second.
+            "{size}, {frames} fps, {codec}, {kbps} kbit/s",
             &[&served[..], &[("kbps", &kbps.to_string())]].concat(),
         ),
-        None => gettext_f("{size}, {frames} frames per second, {codec}", &served),
+        None => gettext_f("{size}, {frames} fps, {codec}", &served),
     };
     let detail = match encoding.reason {
         // Translators: {encoder} is the name of a GStreamer element.
@@ -87,7 +87,7 @@ mod tests {
             bitrate_kbps: Some(700),
             rounded_from: Some((641, 361)),
         });
-        assert_eq!(words.title, "640 × 360, 29.97 frames per second, H.264, 700 kbit/s");
+        assert_eq!(words.title, "640 × 360, 29.97 fps, H.264, 700 kbit/s");
         assert_eq!(
             words.detail.as_deref(),
             Some("Encoded by openh264enc, because better ones are not installed.")

@@ -2,12 +2,13 @@
 
 use super::problem_row::ProblemRow;
 use super::toasts;
+use super::video_files;
 use crate::config::{
     Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
     Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
 };
 use crate::control::{ChangeError, Control};
-use crate::i18n::{gettext, ngettext_f};
+use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
@@ -251,45 +252,17 @@ impl AddDialog {
     }
 
     async fn choose_files(&self) {
-        let imp = self.imp();
-        let videos = gtk::FileFilter::new();
-        videos.set_name(Some(&gettext("Videos")));
-        videos.add_mime_type("video/*");
-        let all = gtk::FileFilter::new();
-        all.set_name(Some(&gettext("All Files")));
-        all.add_pattern("*");
-        let filters = gio::ListStore::new::<gtk::FileFilter>();
-        filters.extend_from_slice(&[videos.clone(), all]);
-        let chooser = gtk::FileDialog::builder()
-            .title(gettext("Choose Video Files"))
-            .filters(&filters)
-            .default_filter(&videos)
-            .build();
-        let window = self.root().and_downcast::<gtk::Window>();
-        let chosen = match chooser.open_multiple_future(window.as_ref()).await {
-            Ok(chosen) => chosen,
-            Err(error) if error.matches(gtk::DialogError::Dismissed) => return,
-            Err(error) => return toasts::say(&*imp.toasts, error.message()),
-        };
-        self.take_files(chosen.iter::<gio::File>().flatten());
+        let chosen = video_files::choose(&*self.imp().toasts).await;
+        self.show_files(chosen);
     }
 
     fn take_files(&self, files: impl Iterator<Item = gio::File>) {
-        let imp = self.imp();
-        let files: Vec<gio::File> = files.collect();
-        let paths: Vec<PathBuf> = files.iter().filter_map(|file| file.path()).collect();
-        let elsewhere = u32::try_from(files.len() - paths.len()).unwrap_or(u32::MAX);
-        if elsewhere > 0 {
-            let sentence = ngettext_f(
-                "The file is not on this computer: copy it here first",
-                "{n} files are not on this computer: copy them here first",
-                elsewhere,
-                &[],
-            );
-            toasts::say(&*imp.toasts, &sentence);
-        }
-        if !paths.is_empty() {
-            imp.files.replace(paths);
+        self.show_files(video_files::paths(&*self.imp().toasts, files));
+    }
+
+    fn show_files(&self, files: Vec<PathBuf>) {
+        if !files.is_empty() {
+            self.imp().files.replace(files);
             self.fill_in();
         }
     }

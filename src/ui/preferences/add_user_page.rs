@@ -1,9 +1,9 @@
 //! Adds a user: a name, and a password that is made up already.
 
 use super::super::error_text::secret_error;
+use super::super::password_row;
 use super::super::problem_row::ProblemRow;
 use super::super::toasts;
-use super::password_row;
 use super::user_page::UserPage;
 use crate::config::{Field, Password, User};
 use crate::control::Control;

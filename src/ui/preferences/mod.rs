@@ -1,7 +1,6 @@
 //! What is set for all streams: where the server listens, and who its users are. Opened over the window.
 
 mod add_user_page;
-mod password_row;
 mod server_page;
 mod user_page;
 mod users_page;

@@ -2,9 +2,9 @@
 //! and streams: names stay whole at 360 px, and every switch says what it does.
 
 use super::super::error_text::secret_error;
+use super::super::password_row;
 use super::super::problem_row::ProblemRow;
 use super::super::toasts;
-use super::password_row;
 use crate::config::{Config, Password, Readers, StreamConfig};
 use crate::control::Control;
 use crate::i18n::{gettext, gettext_f};

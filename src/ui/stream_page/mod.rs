@@ -1,13 +1,17 @@
 //! The page of one stream: its live picture, what it does, everything that its configuration can say, and who
 //! watches.
 
+mod access_group;
 mod choice_row;
 mod form;
 mod identity_group;
+mod overlay_group;
 mod picture_group;
 mod preset_row;
-mod problem_row;
+mod source_group;
 mod text_row;
+mod user_dialog;
+mod viewers_group;
 
 use super::stream_view::{StreamView, look};
 use super::toasts;
@@ -15,20 +19,26 @@ use crate::control::Control;
 use crate::engine::Stream;
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use crate::words;
+use access_group::AccessGroup;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use form::Form;
 use glib::ControlFlow;
 use glib::subclass::InitializingObject;
 use identity_group::IdentityGroup;
+use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
+use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
 
 /// The forms of the page.
 struct Groups {
     form: Form,
     identity: IdentityGroup,
+    source: SourceGroup,
     picture: PictureGroup,
+    overlays: OverlayGroup,
+    access: AccessGroup,
 }
 
 mod imp {
@@ -114,9 +124,24 @@ impl StreamPage {
         let page: Self = glib::Object::new();
         let imp = page.imp();
         let form = Form::new(control, stream, &page);
-        let groups = Groups { identity: IdentityGroup::new(&form), picture: PictureGroup::new(&form), form };
-        imp.settings.append(&groups.identity.widget);
-        imp.settings.append(&groups.picture.widget);
+        let groups = Groups {
+            identity: IdentityGroup::new(&form),
+            source: SourceGroup::new(&form),
+            picture: PictureGroup::new(&form),
+            overlays: OverlayGroup::new(&form),
+            access: AccessGroup::new(&form),
+            form,
+        };
+        for group in [
+            &groups.identity.widget,
+            &groups.source.widget,
+            &groups.picture.widget,
+            &groups.overlays.widget,
+            &groups.access.widget,
+        ] {
+            imp.settings.append(group);
+        }
+        imp.viewers.set_child(Some(&viewers_group::new(control, stream)));
         assert!(imp.groups.set(groups).is_ok(), "a page is made once");
 
         imp.view.set_stream(Some(stream));
@@ -133,6 +158,7 @@ impl StreamPage {
         page.show();
         page.show_state();
         page.show_encoding();
+        page.show_access();
         page
     }
 
@@ -165,6 +191,7 @@ impl StreamPage {
             ("state", Self::show_state as fn(&Self)),
             ("encoding", Self::show_encoding),
             ("viewers", Self::show_waiting),
+            ("access", Self::show_access),
         ] {
             let weak = self.downgrade();
             let handler = stream.connect_notify_local(Some(property), move |_, _| {
@@ -199,7 +226,10 @@ impl StreamPage {
 
         let groups = self.groups();
         groups.identity.show(&stream);
+        groups.source.show(&stream);
         groups.picture.show(&stream);
+        groups.overlays.show(&stream);
+        groups.access.show(&stream);
         self.show_address();
         self.show_waiting();
     }
@@ -225,6 +255,10 @@ impl StreamPage {
 
     fn show_encoding(&self) {
         self.groups().picture.show_encoding(self.form().stream().encoding().as_ref());
+    }
+
+    fn show_access(&self) {
+        self.groups().access.show_state(&self.form().stream().access());
     }
 
     /// Says what the changes that wait would do to those who watch.

@@ -1,7 +1,7 @@
 //! A row for a text that is applied by Enter or its button. It says what is wrong as it is typed, and follows what
 //! is in force unless something else is being typed.
 
-use super::problem_row::ProblemRow;
+use crate::ui::problem_row::ProblemRow;
 use adw::prelude::*;
 use gtk::{gdk, glib};
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ impl TextRow {
         apply: impl Fn(&Rc<Self>, String) + 'static,
     ) -> Rc<Self> {
         let row = adw::EntryRow::builder().title(title).use_markup(false).show_apply_button(true).build();
-        let this = Rc::new(Self { problem: ProblemRow::new(&row), row, in_force: RefCell::default() });
+        let this = Rc::new(Self { problem: ProblemRow::new(), row, in_force: RefCell::default() });
         let check = Rc::new(check);
 
         let (weak, checked) = (Rc::downgrade(&this), check.clone());
@@ -61,12 +61,20 @@ impl TextRow {
 
     pub fn add_to(&self, group: &adw::PreferencesGroup) {
         group.add(&self.row);
-        group.add(&self.problem.row);
+        group.add(&self.problem);
     }
 
+    pub fn remove_from(&self, group: &adw::PreferencesGroup) {
+        group.remove(&self.row);
+        group.remove(&self.problem);
+    }
+
+    /// What was typed is forgotten where the row is hidden.
     pub fn set_visible(&self, visible: bool) {
         self.row.set_visible(visible);
-        self.problem.set_allowed(visible);
+        if !visible {
+            self.reset();
+        }
     }
 
     /// Follows what is in force.
@@ -79,7 +87,7 @@ impl TextRow {
     }
 
     pub fn set_problem(&self, sentence: Option<&str>) {
-        self.problem.say(sentence);
+        self.problem.mark(&self.row, sentence);
     }
 
     fn is_typed(&self) -> bool {

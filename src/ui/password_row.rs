@@ -1,6 +1,6 @@
 //! A row for a password: typed or made up, shown, copied.
 
-use super::super::toasts;
+use super::toasts;
 use crate::config::Password;
 use crate::i18n::gettext;
 use adw::prelude::*;
