@@ -39,7 +39,9 @@ glib::wrapper! {
 impl Preferences {
     pub fn new(control: &Control) -> Self {
         let preferences: Self = glib::Object::new();
-        preferences.add(&ServerPage::new(control));
+        let server = ServerPage::new(control);
+        preferences.set_focus(Some(server.first_row()));
+        preferences.add(&server);
         preferences.add(&UsersPage::new(control));
         preferences
     }

@@ -127,6 +127,11 @@ impl ServerPage {
         page
     }
 
+    /// Where the focus is at first: not in a text, which would bring up a keyboard.
+    pub fn first_row(&self) -> &adw::ComboRow {
+        &self.imp().listen_row
+    }
+
     fn control(&self) -> &Control {
         self.imp().control.get().expect("set when the page is made")
     }
@@ -272,8 +277,7 @@ fn address_row(interface: &str, address: &str) -> adw::ActionRow {
         .valign(gtk::Align::Center)
         .css_classes(["flat"])
         .build();
-    // Translators: {interface} is the name of a network interface.
-    let name = gettext_f("Copy the address at {interface}", &[("interface", interface)]);
+    let name = gettext_f("Copy {address}", &[("address", address)]);
     copy.update_property(&[gtk::accessible::Property::Label(&name)]);
     let address = address.to_owned();
     copy.connect_clicked(move |copy| {
