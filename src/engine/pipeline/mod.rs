@@ -97,6 +97,7 @@ impl Graph {
         choose_format(&source, &picture.filter, rendition.clone(), format.clone());
         let pictures = Arc::new(AtomicU64::new(0));
         let woken = Arc::new(AtomicU64::new(0));
+        keep_lateness(&tee);
         count_pictures(&tee, woken.clone(), pictures.clone(), callbacks.flowing);
         Ok(Self {
             pipeline,
@@ -235,6 +236,18 @@ impl Graph {
             self.detach(branch);
         }
     }
+}
+
+/// A preview that is late says so upstream (QoS), so that pictures are left out there. Those would be missing for
+/// everybody; and before the pace, time is another one, in which every picture would be late.
+fn keep_lateness(tee: &gst::Element) {
+    let pad = tee.static_pad("sink").expect("a tee has a sink pad");
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        match info.event().map(|event| event.type_()) {
+            Some(gst::EventType::Qos) => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        }
+    });
 }
 
 /// Runs `change` while no picture passes the pad.
