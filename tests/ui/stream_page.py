@@ -82,9 +82,8 @@ def probe(url):
     """Width and height that a reader gets."""
     command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=width,height", "-of", "csv=p=0"]
     try:
-        return subprocess.run([*command, url], capture_output=True, text=True, timeout=5).stdout.strip()
+        return subprocess.run([*command, url], capture_output=True, text=True, timeout=10).stdout.strip()
     except subprocess.TimeoutExpired:
-        print("probe HANG", flush=True)
         return ""
 
 
@@ -116,10 +115,12 @@ class Viewer:
 
 
 def a_card_opens_its_page(window):
+    before = window.saved()
     window.press("Open Lobby")
     window.find("Preview of Lobby")
     window.find("Path of the Address", "text")
     assert probe(address(window)) == "640,360"
+    assert window.saved() == before, "looking changes nothing"
 
 
 def every_control_of_the_page_has_a_name(window):
@@ -202,7 +203,7 @@ def an_overlay_is_written_while_somebody_watches(window):
 def a_stream_is_protected_for_a_new_user(window):
     open_address = address(window)
     choose_in(window, "Who Can Watch", 1, "Users with a password")
-    window.type("Name", "guest")
+    window.type("User Name", "guest")
     window.type("Password", "correct horse")
     window.press("Add")
     wait_for("the right", lambda: stream(window)["access"]["read"] == ["guest"])

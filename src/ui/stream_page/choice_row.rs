@@ -10,6 +10,8 @@ pub struct ChoiceRow<T> {
     values: RefCell<Vec<T>>,
     /// How many are always there.
     listed: usize,
+    /// What is shown; none before that is known.
+    shown: RefCell<Option<T>>,
     /// The row is set, not chosen from.
     filling: Cell<bool>,
 }
@@ -29,13 +31,17 @@ impl<T: Clone + PartialEq + 'static> ChoiceRow<T> {
             names,
             listed: values.len(),
             values: RefCell::new(values),
+            shown: RefCell::new(None),
             filling: Cell::new(false),
         });
         let weak = Rc::downgrade(&this);
         this.row.connect_selected_notify(move |row| {
             let Some(this) = weak.upgrade().filter(|this| !this.filling.get()) else { return };
             let value = this.values.borrow().get(row.selected() as usize).cloned();
-            if let Some(value) = value {
+            // The row also tells of its selection when its list is filtered, or made.
+            let before = this.shown.borrow().clone();
+            if let Some(value) = value.filter(|value| before.is_some_and(|before| before != *value)) {
+                this.shown.replace(Some(value.clone()));
                 chosen(value);
             }
         });
@@ -45,6 +51,7 @@ impl<T: Clone + PartialEq + 'static> ChoiceRow<T> {
     /// Shows what is in force; `name` is asked where it is not among the choices.
     pub fn show(&self, value: &T, name: impl FnOnce(&T) -> String) {
         let mut values = self.values.borrow_mut();
+        self.shown.replace(Some(value.clone()));
         let known = values.iter().position(|listed| listed == value);
         self.filling.set(true);
         let place = known.unwrap_or_else(|| {
