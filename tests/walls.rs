@@ -223,7 +223,8 @@ fn unsafe_code(source: &Source) -> Vec<String> {
     let word = source.tokens.iter().any(|token| token == "unsafe").then(|| "unsafe".to_owned());
     let calls = source.paths.iter().filter_map(|path| {
         let sys = path[0].ends_with("_sys");
-        let ffi = path.iter().any(|part| part == "ffi")
+        // A path that begins with `ffi` is of the one file itself.
+        let ffi = path.iter().skip(1).any(|part| part == "ffi")
             && !["std", "core", "crate", "self", "super"].contains(&path[0].as_str());
         (sys || ffi).then(|| path.join("::"))
     });

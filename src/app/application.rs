@@ -3,7 +3,6 @@
 use crate::control::Control;
 use crate::i18n::{self, gettext};
 use crate::ui::{self, Window};
-use crate::words;
 use adw::prelude::*;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
@@ -123,7 +122,7 @@ async fn open(session: Rc<Session>) {
                 session.control.replace(Some(control));
                 return;
             }
-            Err(error) => words::open_error(&error),
+            Err(error) => ui::open_error(&error),
         },
         Ok(Err(sentence)) => sentence,
         Err(_) => gettext("GStreamer could not be started."),

@@ -2,11 +2,13 @@
 //! through `control`. A widget never holds a pipeline.
 
 mod add_dialog;
+mod error_text;
 mod preview;
 mod preview_frame;
 mod stream_card;
 mod window;
 
+pub use error_text::open_error;
 pub use window::Window;
 
 /// Makes templates, style and icons known. Call once, before the first widget.

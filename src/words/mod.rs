@@ -1,14 +1,12 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
-mod change;
 mod pattern;
 mod problem;
 mod server;
 mod stream;
 
 pub use access::access_state;
-pub use change::{change_error, open_error};
 pub use pattern::pattern;
 pub use problem::problem;
 pub use server::server_state;

@@ -146,6 +146,18 @@ class Window:
 
         wait_for(f"items of {menu}", items)[place].get_action_iface().do_action(0)
 
+    def type(self, name, text):
+        def typed():
+            for node in self.nodes():
+                if node.get_name() == name:
+                    for inner in walk(node):
+                        editable = inner.get_editable_text_iface()
+                        if editable is not None and editable.set_text_contents(text):
+                            return True
+            return False
+
+        wait_for(f"{name} typed", typed)
+
     def saved(self):
         with open(self.config, "rb") as file:
             return tomllib.load(file)
@@ -185,6 +197,20 @@ def a_pattern_is_added_in_two_steps(window):
     window.says("Color Bars", "Live")
     added = window.saved()["streams"][-1]
     assert added["path"] == "/color-bars", added
+
+
+def wrong_input_is_marked_as_it_is_typed(window):
+    window.press("Add Stream")
+    window.press("Test Pattern")
+    window.type("Path of the Address", "/color bars")
+    window.find("A path cannot have spaces. Use “-” instead.")
+    assert not window.find("Add", "button").get_state_set().contains(Atspi.StateType.SENSITIVE)
+    window.type("Path of the Address", "/lobby")
+    window.find("“Lobby” has this path already. Choose another.")
+    window.type("Path of the Address", "/bars")
+    window.gone("“Lobby” has this path already. Choose another.")
+    window.press("Add")
+    wait_for("the path saved", lambda: window.saved()["streams"][-1]["path"] == "/bars")
 
 
 def a_switch_applies_at_once(window):
@@ -227,6 +253,7 @@ def main():
         every_control_has_a_name,
         a_card_says_what_its_stream_does,
         a_pattern_is_added_in_two_steps,
+        wrong_input_is_marked_as_it_is_typed,
         a_switch_applies_at_once,
         what_is_removed_can_be_brought_back,
         a_bad_configuration_is_said_with_its_place,

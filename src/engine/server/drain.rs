@@ -17,7 +17,7 @@ pub fn install(media: &RTSPMedia) {
         let drains = drains.clone();
         move |media, state| {
             let mut drains = drains.lock().unwrap();
-            if state != gst::ffi::GST_STATE_PLAYING || !drains.is_empty() {
+            if state != ffi::STATE_PLAYING || !drains.is_empty() {
                 return;
             }
             for stream in (0..media.n_streams()).filter_map(|index| media.stream(index)) {
@@ -34,7 +34,7 @@ pub fn install(media: &RTSPMedia) {
     // Announced before the streams leave the media's bin, when it ends and when it fails; `unprepared` would
     // be too late.
     media.connect_target_state(move |_, state| {
-        if state <= gst::ffi::GST_STATE_READY {
+        if state <= ffi::STATE_READY {
             for drain in drains.lock().unwrap().drain(..) {
                 let _ = drain.set_active(false);
             }

@@ -1,6 +1,6 @@
 //! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
 
-use super::{drain, timestamp_guard};
+use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
 use crate::engine::feed::{Feed, Input};
@@ -142,7 +142,7 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
     media.connect_new_state({
         let input = input.clone();
         move |media, state| {
-            if state == gst::ffi::GST_STATE_PLAYING
+            if state == ffi::STATE_PLAYING
                 && media.status() == RTSPMediaStatus::Prepared
                 && let Some(input) = &*input.lock().unwrap()
             {

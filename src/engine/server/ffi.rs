@@ -13,6 +13,10 @@ use std::ops::Deref;
 pub const IPPROTO_IPV6: i32 = 41;
 pub const IPV6_V6ONLY: i32 = 26;
 
+/// States as the signals of a media give them: by number.
+pub const STATE_READY: i32 = gst::ffi::GST_STATE_READY;
+pub const STATE_PLAYING: i32 = gst::ffi::GST_STATE_PLAYING;
+
 /// A stream transport that may go from thread to thread.
 ///
 /// The binding does not say so, but the C type locks: it is called by the media's streaming thread and by

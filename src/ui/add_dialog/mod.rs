@@ -1,5 +1,6 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
+use super::error_text::change_error;
 use crate::config::{
     Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
     Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
@@ -49,13 +50,13 @@ mod imp {
         #[template_child]
         pub name_row: TemplateChild<adw::EntryRow>,
         #[template_child]
-        pub name_problem: TemplateChild<gtk::ListBoxRow>,
+        pub name_problem: TemplateChild<adw::PreferencesRow>,
         #[template_child]
         pub name_problem_label: TemplateChild<gtk::Label>,
         #[template_child]
         pub path_row: TemplateChild<adw::EntryRow>,
         #[template_child]
-        pub path_problem: TemplateChild<gtk::ListBoxRow>,
+        pub path_problem: TemplateChild<adw::PreferencesRow>,
         #[template_child]
         pub path_problem_label: TemplateChild<gtk::Label>,
 
@@ -99,6 +100,7 @@ mod imp {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             self.pattern_row.set_model(Some(&gtk::StringList::new(&names)));
             // Searching goes by what is shown.
+            self.pattern_row.set_search_match_mode(gtk::StringFilterMatchMode::Substring);
             self.pattern_row.set_expression(Some(gtk::StringObject::this_expression("string")));
 
             let weak = dialog.downgrade();
@@ -310,7 +312,7 @@ impl AddDialog {
             Err(ChangeError::Invalid(problems)) => self.show_problems(&problems),
             Err(error) => {
                 self.action_set_enabled("add.add", true);
-                self.toast(&words::change_error(&error));
+                self.toast(&change_error(&error));
             }
         }
     }

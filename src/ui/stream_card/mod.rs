@@ -1,5 +1,6 @@
 //! A stream at a glance: its live picture, or in its place why there is none; name, state, viewers, address.
 
+use super::error_text::change_error;
 use super::preview::Preview;
 use super::preview_frame::PreviewFrame;
 use crate::control::Control;
@@ -311,7 +312,7 @@ impl StreamCard {
                 .await;
             card.imp().switching.set(false);
             if let Err(error) = changed {
-                card.toast(&words::change_error(&error));
+                card.toast(&change_error(&error));
             }
             card.show_state();
         }

@@ -3,6 +3,7 @@
 mod port_dialog;
 
 use super::add_dialog::AddDialog;
+use super::error_text::change_error;
 use super::stream_card::StreamCard;
 use crate::control::Control;
 use crate::engine::{ServerError, ServerState, Stream};
@@ -191,7 +192,7 @@ impl Window {
         let Some(control) = self.control() else { return };
         let Some(port) = port_dialog::ask(self, control.config().server.port).await else { return };
         if let Err(error) = control.change(|config| config.server.port = port).await {
-            self.toast(&words::change_error(&error));
+            self.toast(&change_error(&error));
         }
     }
 
@@ -201,7 +202,7 @@ impl Window {
         let Some(place) = config.streams.iter().position(|stream| stream.id == id) else { return };
         let removed = config.streams[place].clone();
         if let Err(error) = control.change(|config| config.streams.retain(|stream| stream.id != id)).await {
-            self.toast(&words::change_error(&error));
+            self.toast(&change_error(&error));
             return;
         }
 
@@ -217,7 +218,7 @@ impl Window {
                     .change(|config| config.streams.insert(place.min(config.streams.len()), removed))
                     .await;
                 if let (Err(error), Some(window)) = (restored, window.upgrade()) {
-                    window.toast(&words::change_error(&error));
+                    window.toast(&change_error(&error));
                 }
             });
         });

@@ -1,9 +1,9 @@
-//! What is said of a configuration that could not be opened or changed.
+//! Errors of `control` in translated sentences, in one place: what happened, what to do.
 
-use super::problem;
 use crate::config::{LoadError, LockError, ParseError, SaveError};
 use crate::control::{ChangeError, OpenError};
 use crate::i18n::{gettext, gettext_f};
+use crate::words::problem;
 use std::path::Path;
 
 /// What happened and what to do, with the place in the file.
