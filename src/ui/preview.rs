@@ -31,7 +31,8 @@ impl Preview {
             .property("drop-only", true)
             .property("max-rate", FRAMES_PER_SECOND)
             .build()?;
-        let scale = gst::ElementFactory::make("videoconvertscale").build()?;
+        // Half a pixel of another shape is not worth a black line.
+        let scale = gst::ElementFactory::make("videoconvertscale").property("add-borders", false).build()?;
         let size = gst::ElementFactory::make("capsfilter").property("caps", caps(width, height)).build()?;
         let sink = gst::ElementFactory::make("gtk4paintablesink").build()?;
         let paintable = sink.property::<gdk::Paintable>("paintable");
