@@ -45,7 +45,7 @@ impl Figures {
 
 impl Figure {
     fn line(&self) -> String {
-        let mut line = format!("{:<66} {:>9.1} {:<5}", self.name, self.value, self.unit);
+        let mut line = format!("{:<84} {:>8.2} {:<2}", self.name, self.value, self.unit);
         if let Some(goal) = self.goal {
             let verdict = if self.value <= goal { "" } else { "  MISSED" };
             write!(line, " goal {goal}{verdict}").expect("a string can be written to");

@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(1);
 
 const STREAMS: usize = 4;
 
+/// How long a reader stays.
+const STAY: Duration = Duration::from_millis(100);
+
 pub fn is_asked_for() -> bool {
     std::env::var_os(ASKED).is_some()
 }
@@ -194,6 +197,7 @@ pub fn measure(extent: &Extent, figures: &mut Figures) {
         let transport = if number.is_multiple_of(2) { Transport::Tcp } else { Transport::Udp };
         let reader = Client::connect(&address).play(transport);
         reader.wait_for("packet", PATIENCE, |_| true);
+        thread::sleep(STAY);
         reader.leave();
     }
     let [most, longest] = window.stalls();
