@@ -68,7 +68,7 @@ mod imp {
             configure(media, feed, time);
             let (ended, counted) = (self.ended.clone(), AtomicBool::new(false));
             media.connect_target_state(move |_, state| {
-                if state <= gst::ffi::GST_STATE_READY && !counted.swap(true, Ordering::AcqRel) {
+                if state <= ffi::STATE_READY && !counted.swap(true, Ordering::AcqRel) {
                     ended.fetch_add(1, Ordering::AcqRel);
                 }
             });
