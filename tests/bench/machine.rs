@@ -81,13 +81,16 @@ impl Usage {
         100.0 * self.since(before).as_secs_f64() / (self.at - before.at).as_secs_f64()
     }
 
-    /// Threads by name, the busiest first, in percent of one core. Those of one name are one.
+    /// Threads by name, the busiest first, in percent of one core. Those of one name are one; x264's have the
+    /// name of the queue before it.
     pub fn threads_since(&self, before: &Self) -> Vec<(String, f64)> {
         let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
         for (id, (name, time)) in &self.threads {
             let earlier = before.threads.get(id).map_or(Duration::ZERO, |(_, time)| *time);
             *shares.entry(name).or_default() += time.saturating_sub(earlier).as_secs_f64();
         }
+        let ended = self.since(before).as_secs_f64() - shares.values().sum::<f64>();
+        shares.insert("(ended meanwhile)", ended.max(0.0));
         let elapsed = (self.at - before.at).as_secs_f64();
         let mut shares: Vec<(String, f64)> =
             shares.into_iter().map(|(name, time)| (name.to_owned(), 100.0 * time / elapsed)).collect();

@@ -125,6 +125,7 @@ pub fn joining(form: Form) -> Vec<Row> {
         HD,
     );
     waiting.figures = vec![
+        Figure::ms("shortest", quantile(&waits, 0.0)),
         Figure::ms("median", quantile(&waits, 0.5)),
         Figure::ms("p99", quantile(&waits, 0.99)).goal(100.0).bound(BROKEN_MS),
         Figure::ms("longest", quantile(&waits, 1.0)),
