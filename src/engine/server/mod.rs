@@ -40,6 +40,24 @@ const SESSION_CLEANUP: Duration = Duration::from_secs(2);
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
 
+/// How long the end of the program waits for a thread that does not end.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for something to end, but not for ever.
+pub async fn within(patience: Duration, end: impl Future) {
+    let ended = async {
+        end.await;
+        true
+    };
+    let late = async {
+        glib::timeout_future(patience).await;
+        false
+    };
+    if !futures_lite::future::or(ended, late).await {
+        tracing::warn!("something did not end within {} s", patience.as_secs());
+    }
+}
+
 /// Who is fed at which mount path. Read by the threads that answer requests.
 #[derive(Debug, Default)]
 pub struct Mounts(Mutex<HashMap<String, Mount>>);
@@ -101,7 +119,9 @@ impl Server {
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
             move || {
-                sessions.cleanup();
+                // The last session of a media ends its pipeline, and waits for that.
+                let sessions = sessions.clone();
+                gio::spawn_blocking(move || sessions.cleanup());
                 glib::ControlFlow::Continue
             }
         });
@@ -141,7 +161,8 @@ impl Server {
                     bound.push(address);
                 }
                 // A computer may have no IPv6.
-                Err(_) if address.is_ipv6() && !required && !bound.is_empty() => {}
+                Err(ServerError::AddressUnknown { .. } | ServerError::Other { .. })
+                    if address.is_ipv6() && !required && !bound.is_empty() => {}
                 Err(error) => {
                     self.stop_listening();
                     return Err(error);
@@ -214,30 +235,35 @@ impl Server {
         if readers.is_empty() {
             return;
         }
+        let gone: Vec<_> = readers.iter().map(|reader| (reader.session(), reader.client())).collect();
         let (pool, server) = (self.sessions.clone(), self.server.clone());
         glib::timeout_add_local_once(GOODBYE, move || {
-            for session in readers.iter().filter_map(|reader| pool.find(&reader.session())) {
-                let _ = pool.remove(&session);
-            }
-            server.client_filter(Some(&mut |_, client| {
-                let key = readers::client_key(client);
-                if readers.iter().any(|reader| reader.client() == key) {
-                    RTSPFilterResult::Remove
-                } else {
-                    RTSPFilterResult::Keep
+            // The last session of a media ends its pipeline, and waits for that.
+            gio::spawn_blocking(move || {
+                for session in gone.iter().filter_map(|(session, _)| pool.find(session)) {
+                    let _ = pool.remove(&session);
                 }
-            }));
+                server.client_filter(Some(&mut |_, client| {
+                    let key = readers::client_key(client);
+                    let dismissed = gone.iter().any(|(_, client)| *client == key);
+                    if dismissed { RTSPFilterResult::Remove } else { RTSPFilterResult::Keep }
+                }));
+            });
         });
     }
 
     /// Ends every connection and session.
-    pub fn shut_down(&self) {
+    pub async fn shut_down(&self) {
         self.stop_listening();
         if let Some(cleanup) = self.cleanup.take() {
             cleanup.remove();
         }
-        self.server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
-        self.sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        let (sessions, server) = (self.sessions.clone(), self.server.clone());
+        let ended = gio::spawn_blocking(move || {
+            server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+            sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        });
+        within(PATIENCE, ended).await;
     }
 }
 

@@ -91,11 +91,11 @@ impl Readers {
         let (sender, received) = async_channel::unbounded();
         let list = gio::ListStore::new::<Reader>();
         glib::spawn_future_local({
-            let list = list.downgrade();
+            let (list, sessions) = (list.downgrade(), sessions.clone());
             async move {
                 while let Ok(report) = received.recv().await {
                     let Some(list) = list.upgrade() else { break };
-                    take_in(&list, report);
+                    take_in(&list, &sessions, report);
                 }
             }
         });
@@ -131,7 +131,7 @@ impl Reader {
     }
 }
 
-fn take_in(list: &gio::ListStore, report: Report) {
+fn take_in(list: &gio::ListStore, sessions: &RTSPSessionPool, report: Report) {
     let place = |session: &str| {
         list.iter::<Reader>()
             .flatten()
@@ -140,8 +140,8 @@ fn take_in(list: &gio::ListStore, report: Report) {
     };
     match report {
         Report::Playing { session, stream, address, program, client } => {
-            // PLAY is also sent to go on after PAUSE.
-            if place(&session).is_some() {
+            // PLAY is also sent to go on after PAUSE; and the session may have ended meanwhile, on another thread.
+            if place(&session).is_some() || sessions.find(&session).is_none() {
                 return;
             }
             let since = glib::DateTime::now_utc().map_or(0, |now| now.to_unix());
