@@ -14,7 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Until encoder and memory have settled after a change.
-const SETTLE: Duration = Duration::from_secs(2);
+fn settle(form: Form) {
+    thread::sleep(Duration::from_secs(form.pick(1, 3)));
+}
 
 /// Beyond this a player would have given up on a picture; on any machine, in any build.
 const BROKEN_MS: f64 = 1000.0;
@@ -92,7 +94,7 @@ pub fn joining(form: Form) -> Vec<Row> {
     let ssim = HD.ssim_of_stream(&address);
 
     let watch = |readers: &[&Reader]| {
-        thread::sleep(SETTLE);
+        settle(form);
         let before = Usage::of(pid);
         readers.iter().for_each(|reader| reader.forget());
         thread::sleep(watched);
@@ -155,12 +157,12 @@ pub fn joining(form: Form) -> Vec<Row> {
 }
 
 /// With so many streams, asleep or with a reader each.
-fn memory_of_streams(number: usize, live: bool) -> f64 {
+fn memory_of_streams(form: Form, number: usize, live: bool) -> f64 {
     let mut program = Program::start(&[], &streams(number, HD));
     let addresses: Vec<String> = (0..number).map(|n| program.address(&format!("s{n}"))).collect();
     let readers: Vec<Reader> =
         addresses.iter().filter(|_| live).map(|address| reader(address, Transport::Tcp)).collect();
-    thread::sleep(SETTLE);
+    settle(form);
     let memory = resident_memory(program.pid());
     readers.into_iter().for_each(Reader::leave);
     program.stop();
@@ -174,7 +176,7 @@ pub fn memory(form: Form) -> Vec<Row> {
         [("asleep", form.pick(&[1, 4][..], &[1, 8, 16])), ("live", form.pick(&[1, 2], &[1, 4]))]
     {
         let taken: Vec<f64> =
-            numbers.iter().map(|number| memory_of_streams(*number, state == "live")).collect();
+            numbers.iter().map(|number| memory_of_streams(form, *number, state == "live")).collect();
         for (number, memory) in numbers.iter().zip(&taken) {
             row.figures.push(Figure::new(format!("{number} {state}"), *memory, "MB"));
         }
@@ -194,7 +196,7 @@ pub fn bare_pipeline(form: Form) -> Vec<Row> {
     let mut threads = Vec::new();
     let mut served = || {
         let reader = reader(&address, Transport::Udp);
-        thread::sleep(SETTLE);
+        settle(form);
         reader.forget();
         let arrived = || {
             let packets = reader.packets();
@@ -207,7 +209,7 @@ pub fn bare_pipeline(form: Form) -> Vec<Row> {
     };
     let bare = || {
         let bare = Bare::start(FULL_HD);
-        thread::sleep(SETTLE);
+        settle(form);
         Cost::of(bare.child.id(), watched, || bare.arrived()).0
     };
     let costs: Vec<(Cost, Cost)> = (0..rounds)
