@@ -54,6 +54,12 @@ mod imp {
         fn create_pipeline(&self, media: &RTSPMedia) -> Option<gst::Pipeline> {
             let pipeline = gst::Pipeline::new();
             self.time.get()?.apply_to(&pipeline);
+            // The sinks would hold every packet back for the 20 ms that a slow one may take.
+            pipeline.connect_deep_element_added(|_, _, element| {
+                if element.has_property("processing-deadline") {
+                    element.set_property("processing-deadline", gst::ClockTime::ZERO);
+                }
+            });
             media.take_pipeline(&pipeline);
             Some(pipeline)
         }

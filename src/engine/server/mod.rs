@@ -113,15 +113,15 @@ impl Server {
         let mounts = Arc::new(Mounts::default());
         let readers = Readers::new(&sessions);
         server.connect_client_connected({
-            let (mounts, reports) = (mounts.clone(), readers.reports());
-            move |_, client| watch_client(client, &mounts, &reports)
+            let (mounts, auth, reports) = (mounts.clone(), auth.clone(), readers.reports());
+            move |_, client| watch_client(client, &mounts, &auth, &reports)
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
             move || {
                 // The last session of a media ends its pipeline, and waits for that.
                 let sessions = sessions.clone();
-                gio::spawn_blocking(move || sessions.cleanup());
+                blocking::unblock(move || sessions.cleanup()).detach();
                 glib::ControlFlow::Continue
             }
         });
@@ -239,7 +239,7 @@ impl Server {
         let (pool, server) = (self.sessions.clone(), self.server.clone());
         glib::timeout_add_local_once(GOODBYE, move || {
             // The last session of a media ends its pipeline, and waits for that.
-            gio::spawn_blocking(move || {
+            blocking::unblock(move || {
                 for session in gone.iter().filter_map(|(session, _)| pool.find(session)) {
                     let _ = pool.remove(&session);
                 }
@@ -248,7 +248,8 @@ impl Server {
                     let dismissed = gone.iter().any(|(_, client)| *client == key);
                     if dismissed { RTSPFilterResult::Remove } else { RTSPFilterResult::Keep }
                 }));
-            });
+            })
+            .detach();
         });
     }
 
@@ -259,7 +260,7 @@ impl Server {
             cleanup.remove();
         }
         let (sessions, server) = (self.sessions.clone(), self.server.clone());
-        let ended = gio::spawn_blocking(move || {
+        let ended = blocking::unblock(move || {
             server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
             sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
         });
@@ -290,7 +291,7 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Reports) {
+fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
         let mounts = mounts.clone();
@@ -304,12 +305,12 @@ fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Re
     client.connect_pre_describe_request(refuse.clone());
     client.connect_pre_setup_request(refuse);
     client.connect_play_request({
-        let (mounts, reports) = (mounts.clone(), reports.clone());
+        let (mounts, auth, reports) = (mounts.clone(), auth.clone(), reports.clone());
         move |client, context| {
             let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
             mount.feed.request_key_frame();
-            reports.playing(client, context, &mount.stream);
+            reports.playing(client, context, &mount.stream, auth.user_of(client));
         }
     });
 }
