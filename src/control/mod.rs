@@ -283,7 +283,7 @@ fn begin_run(folder: &Path, config: &Path) -> Option<(Option<LeftOff>, Run)> {
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    gio::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    blocking::unblock(work).await
 }
 
 #[cfg(test)]

@@ -308,11 +308,12 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if self.is_running() {
+        if self.log_reader.is_some() {
             // A test failed before `stop`: what the program had to say belongs to it.
-            eprintln!("the program's log:\n{}", self.log());
+            let end = if self.is_running() { "runs" } else { "had ended by itself" };
             self.child.kill().unwrap();
-            self.child.wait().unwrap();
+            let status = self.child.wait().unwrap();
+            eprintln!("the program {end} ({status}); its log:\n{}", self.log());
         }
     }
 }

@@ -10,6 +10,7 @@ use gst_app::AppSrc;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPMediaStatus, RTSPSuspendMode};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The name of the source in each media.
@@ -22,6 +23,8 @@ mod imp {
     pub struct Factory {
         pub feed: OnceLock<Arc<Feed>>,
         pub time: OnceLock<TimeLine>,
+        /// How many media have begun to end.
+        pub ended: Arc<AtomicUsize>,
     }
 
     #[glib::object_subclass]
@@ -34,9 +37,10 @@ mod imp {
     impl ObjectImpl for Factory {}
 
     impl RTSPMediaFactoryImpl for Factory {
-        /// One media for every reader, whatever query follows the path in the address.
+        /// One media for every reader, whatever query follows the path in the address. One that ends is kept by
+        /// the library under its key until it has ended, and who asks meanwhile would be refused.
         fn gen_key(&self, _: &gst_rtsp::RTSPUrl) -> Option<glib::GString> {
-            Some("media".into())
+            Some(format!("media-{}", self.ended.load(Ordering::Acquire)).into())
         }
 
         fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
@@ -60,6 +64,15 @@ mod imp {
                     element.set_property("processing-deadline", gst::ClockTime::ZERO);
                 }
             });
+            // One that failed stays with its readers; the next one is given another.
+            let ended = self.ended.clone();
+            pipeline.bus().expect("a pipeline has a bus").set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    tracing::warn!("a media failed: {}", StreamError::from_message(error));
+                    ended.fetch_add(1, Ordering::AcqRel);
+                }
+                gst::BusSyncReply::Pass
+            });
             media.take_pipeline(&pipeline);
             Some(pipeline)
         }
@@ -68,6 +81,12 @@ mod imp {
             self.parent_media_configure(media);
             let (Some(feed), Some(time)) = (self.feed.get(), self.time.get()) else { return };
             configure(media, feed, time);
+            let (ended, counted) = (self.ended.clone(), AtomicBool::new(false));
+            media.connect_target_state(move |_, state| {
+                if state <= gst::ffi::GST_STATE_READY && !counted.swap(true, Ordering::AcqRel) {
+                    ended.fetch_add(1, Ordering::AcqRel);
+                }
+            });
         }
     }
 }

@@ -37,6 +37,12 @@ const REQUEST_THREADS: i32 = 4;
 const BACKLOG: i32 = 128;
 /// The library removes sessions that timed out only when it is asked to.
 const SESSION_CLEANUP: Duration = Duration::from_secs(2);
+/// A connection that has taken nothing for so long is closed by the system. The library leaves a reader on TCP
+/// out after 10 s, but keeps its session for as long as it is connected.
+const STALLED: Duration = Duration::from_secs(20);
+/// A connection whose session has ended is closed after so many seconds, unless it begins another one. Else those
+/// of UDP readers that vanished stay open for ever.
+const CONNECTION_AFTER_SESSION: i32 = 10;
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -181,6 +187,10 @@ impl Server {
             // Otherwise it would take the IPv4 port as well, and name IPv4 readers by mapped addresses.
             socket.set_option(ffi::IPPROTO_IPV6, ffi::IPV6_V6ONLY, 1).map_err(failed)?;
         }
+        // Connections inherit it from the socket that accepts them.
+        socket
+            .set_option(ffi::IPPROTO_TCP, ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32)
+            .map_err(failed)?;
         socket.set_blocking(false);
         socket.set_listen_backlog(BACKLOG);
         socket.bind(&gio::InetSocketAddress::from(address), true).map_err(failed)?;
@@ -292,6 +302,7 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
 }
 
 fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
+    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
         let mounts = mounts.clone();
