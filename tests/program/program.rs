@@ -103,15 +103,16 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
 }
 
 /// A folder with a configuration, and the program's own folders in it.
+#[derive(Clone)]
 pub struct Home {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Home {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("headwater-test-").tempdir().unwrap();
         fs::write(folder.path().join("config.toml"), config).unwrap();
-        Self { folder }
+        Self { folder: Arc::new(folder) }
     }
 
     pub fn path(&self) -> &Path {
@@ -148,12 +149,14 @@ impl Home {
 
     /// Starts serving without a window.
     pub fn serve(self) -> Program {
-        let mut child = self
-            .command(&["--headless"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let command = self.command(&["--headless"]);
+        self.start(command)
+    }
+
+    /// Starts a command of [`Home::command`] that runs until it is asked to end.
+    pub fn start(self, mut command: Command) -> Program {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || stdout.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));

@@ -120,21 +120,23 @@ impl Graph {
         self.pictures.load(Ordering::Relaxed)
     }
 
-    pub fn wake(&self) -> Result<(), StreamError> {
+    pub fn wake(&self) {
         self.woken.store(self.time.now().nseconds(), Ordering::Relaxed);
         self.pictures.store(0, Ordering::Relaxed);
-        self.pace.restart();
-        self.set_state(gst::State::Playing)
+        self.pace.release();
+        self.set_state(gst::State::Playing);
+        let _ = self.pace.element().sync_state_with_parent();
     }
 
     /// Stops what costs, after encoder and branches were taken away.
-    pub fn sleep(&self) -> Result<(), StreamError> {
-        self.set_state(Source::ASLEEP)
+    pub fn sleep(&self) {
+        self.set_state(Source::ASLEEP);
+        self.pace.hold();
     }
 
-    fn set_state(&self, state: gst::State) -> Result<(), StreamError> {
-        // The reason of a failure comes as a message.
-        self.pipeline.set_state(state).map(|_| ()).map_err(StreamError::internal)
+    fn set_state(&self, state: gst::State) {
+        // Why it fails comes as a message.
+        let _ = self.pipeline.set_state(state);
     }
 
     pub fn source(&mut self) -> &mut Source {
@@ -229,6 +231,7 @@ impl Graph {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        self.source.shut_down();
         end(&self.pipeline);
         self.stop_encoding();
         for (_, branch) in std::mem::take(&mut self.branches) {

@@ -58,6 +58,21 @@ mod imp {
         fn create_pipeline(&self, media: &RTSPMedia) -> Option<gst::Pipeline> {
             let pipeline = gst::Pipeline::new();
             self.time.get()?.apply_to(&pipeline);
+            // The sinks would hold every packet back for the 20 ms that a slow one may take.
+            pipeline.connect_deep_element_added(|_, _, element| {
+                if element.has_property("processing-deadline") {
+                    element.set_property("processing-deadline", gst::ClockTime::ZERO);
+                }
+            });
+            // One that failed stays with its readers; the next one is given another.
+            let ended = self.ended.clone();
+            pipeline.bus().expect("a pipeline has a bus").set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    tracing::warn!("a media failed: {}", StreamError::from_message(error));
+                    ended.fetch_add(1, Ordering::AcqRel);
+                }
+                gst::BusSyncReply::Pass
+            });
             media.take_pipeline(&pipeline);
             Some(pipeline)
         }
