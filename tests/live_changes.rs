@@ -13,12 +13,9 @@ use headwater::engine::{Engine, Stream, StreamState};
 use program::{PATIENCE, finish, words};
 use rtsp::{Client, Transport, lost, steps};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
-
-/// One engine at a time: it has the default main context.
-static ENGINE: Mutex<()> = Mutex::new(());
 
 const SIZE: Size = Size::Pixels { width: 320, height: 240 };
 
@@ -44,7 +41,7 @@ fn config() -> Config {
     }
 }
 
-/// An engine that runs on this thread, while a test on another one changes its configuration.
+/// Changes the configuration of an engine on another thread.
 struct Hands(async_channel::Sender<(Config, async_channel::Sender<()>)>);
 
 impl Hands {
@@ -55,39 +52,46 @@ impl Hands {
     }
 }
 
-/// Runs a test with an engine that serves [`config`] already, and the address of the server.
-fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
-    let _one = ENGINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let context = glib::MainContext::default();
-    let (changes, received) = async_channel::unbounded::<(Config, async_channel::Sender<()>)>();
-    let (ready, started) = async_channel::bounded(1);
-    thread::scope(|scope| {
-        let user = scope.spawn(move || {
-            let hands = Hands(changes);
-            let address: String = started.recv_blocking().unwrap();
-            test(&hands, &address);
-        });
-        context
-            .with_thread_default(|| {
-                context.block_on(async {
-                    let engine = Engine::new().unwrap();
-                    engine.apply(&config(), &Passwords::default());
-                    for stream in engine.streams().iter::<Stream>().flatten() {
-                        until_ready(&stream).await;
-                    }
-                    ready.send(engine.address("").unwrap()).await.unwrap();
-                    while let Ok((config, done)) = received.recv().await {
-                        engine.apply(&config, &Passwords::default());
-                        done.send(()).await.unwrap();
-                    }
-                    engine.stop().await;
-                });
-            })
-            .unwrap();
-        if let Err(panic) = user.join() {
-            std::panic::resume_unwind(panic);
-        }
+/// A test's hands and the address of the server that its engine serves at, handed over when it is ready.
+type Ready = async_channel::Sender<(Hands, String)>;
+
+/// The thread of every engine: the default main context, and what is attached to it, belong to one thread.
+static ENGINES: LazyLock<async_channel::Sender<Ready>> = LazyLock::new(|| {
+    let (wishes, wished) = async_channel::unbounded::<Ready>();
+    thread::spawn(move || {
+        let context = glib::MainContext::default();
+        let serve = async {
+            while let Ok(ready) = wished.recv().await {
+                serve(ready).await;
+            }
+        };
+        context.with_thread_default(|| context.block_on(serve)).unwrap();
     });
+    wishes
+});
+
+/// An engine, until the test lets go of its hands.
+async fn serve(ready: Ready) {
+    let (changes, received) = async_channel::unbounded();
+    let engine = Engine::new().unwrap();
+    engine.apply(&config(), &Passwords::default());
+    for stream in engine.streams().iter::<Stream>().flatten() {
+        until_ready(&stream).await;
+    }
+    ready.send((Hands(changes), engine.address("").unwrap())).await.unwrap();
+    while let Ok((config, done)) = received.recv().await {
+        engine.apply(&config, &Passwords::default());
+        done.send(()).await.unwrap();
+    }
+    engine.stop().await;
+}
+
+/// Runs a test with an engine that serves [`config`] already, and the address of the server.
+fn with_engine(test: impl FnOnce(&Hands, &str)) {
+    let (ready, started) = async_channel::bounded(1);
+    ENGINES.send_blocking(ready).unwrap();
+    let (hands, address) = started.recv_blocking().unwrap();
+    test(&hands, &address);
 }
 
 async fn until_ready(stream: &Stream) {
