@@ -232,6 +232,8 @@ impl Graph {
             bus.unset_sync_handler();
         }
         self.source.shut_down();
+        // Held, it would not follow the pipeline to its end.
+        self.pace.release();
         end(&self.pipeline);
         self.stop_encoding();
         for (_, branch) in std::mem::take(&mut self.branches) {
