@@ -231,6 +231,8 @@ impl Graph {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        // What it holds back goes on, to nowhere, so that nothing is under way in the source.
+        end(self.pace.element());
         self.source.shut_down();
         end(&self.pipeline);
         self.stop_encoding();
