@@ -13,9 +13,12 @@ use headwater::engine::{Engine, Stream, StreamState};
 use program::{PATIENCE, finish, words};
 use rtsp::{Client, Transport, lost, steps};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
+
+/// One engine at a time: it has the default main context.
+static ENGINE: Mutex<()> = Mutex::new(());
 
 const SIZE: Size = Size::Pixels { width: 320, height: 240 };
 
@@ -41,57 +44,58 @@ fn config() -> Config {
     }
 }
 
-/// Changes the configuration of an engine on another thread.
-struct Hands(async_channel::Sender<(Config, async_channel::Sender<()>)>);
+/// An engine that runs on this thread, while a test on another one changes its configuration.
+struct Hands(async_channel::Sender<Order>);
+
+/// Something to be done with the engine, on its own thread, and whom to tell that it is done.
+type Order = (Box<dyn FnOnce(&Engine) + Send>, async_channel::Sender<()>);
 
 impl Hands {
-    fn apply(&self, config: &Config) {
+    fn with(&self, work: impl FnOnce(&Engine) + Send + 'static) {
         let (done, wait) = async_channel::bounded(1);
-        self.0.send_blocking((config.clone(), done)).unwrap();
+        self.0.send_blocking((Box::new(work), done)).unwrap();
         wait.recv_blocking().unwrap();
     }
-}
 
-/// A test's hands and the address of the server that its engine serves at, handed over when it is ready.
-type Ready = async_channel::Sender<(Hands, String)>;
-
-/// The thread of every engine: the default main context, and what is attached to it, belong to one thread.
-static ENGINES: LazyLock<async_channel::Sender<Ready>> = LazyLock::new(|| {
-    let (wishes, wished) = async_channel::unbounded::<Ready>();
-    thread::spawn(move || {
-        let context = glib::MainContext::default();
-        let serve = async {
-            while let Ok(ready) = wished.recv().await {
-                serve(ready).await;
-            }
-        };
-        context.with_thread_default(|| context.block_on(serve)).unwrap();
-    });
-    wishes
-});
-
-/// An engine, until the test lets go of its hands.
-async fn serve(ready: Ready) {
-    let (changes, received) = async_channel::unbounded();
-    let engine = Engine::new().unwrap();
-    engine.apply(&config(), &Passwords::default());
-    for stream in engine.streams().iter::<Stream>().flatten() {
-        until_ready(&stream).await;
+    fn apply(&self, config: &Config) {
+        let config = config.clone();
+        self.with(move |engine| engine.apply(&config, &Passwords::default()));
     }
-    ready.send((Hands(changes), engine.address("").unwrap())).await.unwrap();
-    while let Ok((config, done)) = received.recv().await {
-        engine.apply(&config, &Passwords::default());
-        done.send(()).await.unwrap();
-    }
-    engine.stop().await;
 }
 
 /// Runs a test with an engine that serves [`config`] already, and the address of the server.
-fn with_engine(test: impl FnOnce(&Hands, &str)) {
+fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
+    let _one = ENGINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let context = glib::MainContext::default();
+    let (changes, received) = async_channel::unbounded::<Order>();
     let (ready, started) = async_channel::bounded(1);
-    ENGINES.send_blocking(ready).unwrap();
-    let (hands, address) = started.recv_blocking().unwrap();
-    test(&hands, &address);
+    thread::scope(|scope| {
+        let user = scope.spawn(move || {
+            let hands = Hands(changes);
+            let address: String = started.recv_blocking().unwrap();
+            test(&hands, &address);
+        });
+        context
+            .with_thread_default(|| {
+                context.block_on(async {
+                    let engine = Engine::new().unwrap();
+                    engine.apply(&config(), &Passwords::default());
+                    for stream in engine.streams().iter::<Stream>().flatten() {
+                        until_ready(&stream).await;
+                    }
+                    ready.send(engine.address("").unwrap()).await.unwrap();
+                    while let Ok((work, done)) = received.recv().await {
+                        work(&engine);
+                        done.send(()).await.unwrap();
+                    }
+                    engine.stop().await;
+                });
+            })
+            .unwrap();
+        if let Err(panic) = user.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
 }
 
 async fn until_ready(stream: &Stream) {
@@ -148,6 +152,41 @@ fn overlays_bitrate_and_name_change_while_a_reader_watches() {
         // One frame of 25 a second.
         let uneven: Vec<_> = steps(&packets).into_iter().filter(|step| *step != 3600).collect();
         assert!(uneven.is_empty(), "RTP time made steps of {uneven:?}");
+        reader.leave();
+    });
+}
+
+#[test]
+fn a_preview_of_a_stream_that_began_late_leaves_its_readers_their_pictures() {
+    with_engine(|hands, address| {
+        // Longer than any picture may be late.
+        thread::sleep(Duration::from_secs(2));
+        let mut config = config();
+        config.streams.push(stream("late"));
+        hands.apply(&config);
+        hands.with(|engine| {
+            let late = engine.streams().iter::<Stream>().flatten().find(|stream| stream.id() == "late");
+            let preview = gst::parse::bin_from_description(
+                "queue leaky=downstream max-size-buffers=1 ! fakesink sync=true qos=true async=false",
+                true,
+            );
+            // Looked at until the engine ends.
+            std::mem::forget(late.unwrap().add_branch(&preview.unwrap()));
+        });
+        let address = format!("{address}/late");
+        let start = std::time::Instant::now();
+        while Client::connect(&address).describe().status != 200 {
+            assert!(start.elapsed() < PATIENCE, "the stream did not start");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let reader = Client::connect(&address).play(Transport::Tcp);
+        reader.wait_for("packet", PATIENCE, |_| true);
+        thread::sleep(Duration::from_millis(200));
+        reader.forget();
+        thread::sleep(Duration::from_secs(2));
+        let packets = reader.packets();
+        assert!(steps(&packets).len() > 40, "only {} pictures came in 2 s", steps(&packets).len());
+        assert!(steps(&packets).iter().all(|step| *step == 3600), "pictures were left out");
         reader.leave();
     });
 }

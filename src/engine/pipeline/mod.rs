@@ -231,9 +231,9 @@ impl Graph {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        // What it holds back goes on, to nowhere, so that nothing is under way in the source.
+        end(self.pace.element());
         self.source.shut_down();
-        // Held, it would not follow the pipeline to its end.
-        self.pace.release();
         end(&self.pipeline);
         self.stop_encoding();
         for (_, branch) in std::mem::take(&mut self.branches) {

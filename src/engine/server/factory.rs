@@ -3,7 +3,7 @@
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
-use crate::engine::feed::{Feed, Input};
+use crate::engine::feed::Feed;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use gst_app::AppSrc;
@@ -163,7 +163,12 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
     };
     // The encoder runs until the media is let go. Nothing passes before the first PLAY: what a reader would
     // get then is as old as its DESCRIBE.
-    let input: Arc<Mutex<Option<Input>>> = Arc::new(Mutex::new(feed.attach(&source, time.now())));
+    let Some(input) = feed.attach(&source, time.now()) else {
+        // The stream ended meanwhile. Without an end the request would wait for a first picture.
+        let _ = source.end_of_stream();
+        return;
+    };
+    let input = Arc::new(Mutex::new(Some(input)));
     media.connect_new_state({
         let input = input.clone();
         move |media, state| {

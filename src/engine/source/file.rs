@@ -191,13 +191,10 @@ impl Files {
         Ok(Item { number, location, bin, pad })
     }
 
-    /// Lets go of every item while nothing is under way in its decoder: libav's fails hard when it is ended in
-    /// the middle of its last picture.
+    /// Closes every item.
     pub fn shut_down(&mut self) {
-        while let Some(item) = self.items.front() {
-            self.concat.release_request_pad(&item.pad);
-            wait_for_decoders(&item.bin);
-            self.close(item.number);
+        while let Some(number) = self.items.front().map(|item| item.number) {
+            self.close(number);
         }
     }
 
@@ -206,6 +203,8 @@ impl Files {
         let item = self.items.remove(place)?;
         // Releasing the pad first wakes an item that waits in `concat`: its streaming thread can then stop.
         self.concat.release_request_pad(&item.pad);
+        // libav's decoders fail hard when they are ended in the middle of their last picture.
+        wait_for_decoders(&item.bin);
         end(&item.bin);
         let _ = self.bin.remove(&item.bin);
         Some(item)
