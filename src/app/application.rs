@@ -87,6 +87,8 @@ fn add_actions(application: &adw::Application, session: &Rc<Session>) {
     application.add_action_entries([about.build(), quit.build(), try_again.build(), open_folder.build()]);
     application.set_accels_for_action("app.quit", &["<Control>q"]);
     application.set_accels_for_action("win.add", &["<Control>n"]);
+    application.set_accels_for_action("win.search", &["<Control>f"]);
+    application.set_accels_for_action("win.preferences", &["<Control>comma"]);
     application.set_accels_for_action("win.show-help-overlay", &["<Control>question"]);
 }
 

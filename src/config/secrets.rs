@@ -15,7 +15,30 @@ use toml_edit::DocumentMut;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
+/// The letters of a password that is made up: none that is taken for another one when it is read out or typed,
+/// and none that an address would have to escape. There are 32, so that each is as likely as any other.
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+/// 80 bits, in groups of four.
+const LETTERS_MADE_UP: usize = 16;
+
 impl Password {
+    /// A password that nobody guesses and everybody can read out, such as `k3vd-9mqp-x7ta-2hfn`.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn made_up() -> Result<Self, getrandom::Error> {
+        let mut random = [0; LETTERS_MADE_UP];
+        getrandom::fill(&mut random)?;
+        let letters = random.map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
+        let groups: Vec<String> = letters.chunks(4).map(String::from_iter).collect();
+        Ok(Self(groups.join("-")))
+    }
+
+    /// Whether it can be used: RFC 7617, section 2, knows no control characters.
+    pub fn is_usable(&self) -> bool {
+        !self.0.is_empty() && !self.0.chars().any(char::is_control)
+    }
+
     /// The password itself, for the one place that checks it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -395,6 +418,21 @@ mod tests {
             let error = block_on(store.load(&users(&["guest"]))).unwrap_err();
             assert_eq!(error, SecretError::Invalid { path: path.clone(), line: 2 });
             assert!(!error.to_string().contains("8472"));
+        }
+    }
+
+    #[test]
+    fn a_made_up_password_is_long_and_never_the_same() {
+        let (one, other) = (Password::made_up().unwrap(), Password::made_up().unwrap());
+        assert!(one.is_usable() && one != other);
+        let letters = one.reveal().bytes().filter(|byte| LETTERS.contains(byte)).count();
+        assert_eq!((letters, one.reveal().len()), (LETTERS_MADE_UP, 19));
+    }
+
+    #[test]
+    fn a_password_is_something_without_control_characters() {
+        for (password, usable) in [("correct horse", true), ("ü", true), ("", false), ("a\nb", false)] {
+            assert_eq!(Password::from(password).is_usable(), usable, "{password:?}");
         }
     }
 

@@ -1,6 +1,7 @@
-//! What every front end does with the engine: load, validate, save, apply. No GTK.
+//! What every front end does with the engine: load, validate, save, apply, undo. No GTK.
 
 mod crash;
+mod history;
 
 pub use crash::LeftOff;
 
@@ -11,6 +12,8 @@ use crate::config::{
 use crate::engine::{Engine, Stream, StreamState};
 use crash::Run;
 use gio::prelude::*;
+use glib::ControlFlow;
+use history::History;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,10 +36,23 @@ struct Inner {
     secrets: async_lock::OnceCell<SecretStore>,
     passwords: RefCell<Passwords>,
     secret_error: RefCell<Option<SecretError>>,
-    left_off: Option<LeftOff>,
+    history: RefCell<History>,
+    /// Users that were removed in this run: their passwords are kept for undo, and forgotten at the end.
+    removed_users: RefCell<BTreeSet<String>>,
+    /// None as well when it was started after all.
+    left_off: RefCell<Option<LeftOff>>,
+    listeners: RefCell<Vec<Listener>>,
     /// None without a state folder, and after the end.
     run: RefCell<Option<Run>>,
     _lock: ConfigLock,
+}
+
+struct Listener(Rc<dyn Fn(&Control) -> ControlFlow>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 /// Why a configuration cannot be served. What was served before goes on.
@@ -129,7 +145,10 @@ impl Control {
             secrets: async_lock::OnceCell::new(),
             passwords: RefCell::default(),
             secret_error: RefCell::default(),
-            left_off,
+            history: RefCell::default(),
+            removed_users: RefCell::default(),
+            left_off: RefCell::new(left_off),
+            listeners: RefCell::default(),
             run: RefCell::new(run),
             _lock: lock,
         }));
@@ -148,9 +167,21 @@ impl Control {
         self.0.config.borrow().clone()
     }
 
-    /// What was left off at the start, because the last run crashed.
-    pub fn left_off(&self) -> Option<&LeftOff> {
-        self.0.left_off.as_ref()
+    /// Calls this after every change of what can be asked here, until it breaks.
+    pub fn connect_changed(&self, listener: impl Fn(&Self) -> ControlFlow + 'static) {
+        self.0.listeners.borrow_mut().push(Listener(Rc::new(listener)));
+    }
+
+    /// What was left off at the start, because the last run crashed, and is so still.
+    pub fn left_off(&self) -> Option<LeftOff> {
+        self.0.left_off.borrow().clone()
+    }
+
+    /// Starts what was left off.
+    pub fn start_left_off(&self) {
+        self.0.left_off.take();
+        self.0.engine.start_held_off();
+        self.changed();
     }
 
     /// Why no password is known, if that is so: then nobody can log in. A locked keyring is no error.
@@ -162,25 +193,66 @@ impl Control {
     /// made one after the other. The future has to be run to its end.
     pub async fn change(&self, edit: impl FnOnce(&mut Config)) -> Result<(), ChangeError> {
         let mut file = self.0.file.lock().await;
-        let mut config = file.config().clone();
+        let before = file.config().clone();
+        let mut config = before.clone();
         edit(&mut config);
         let problems = config.validate();
         if !problems.is_empty() {
             return Err(ChangeError::Invalid(problems));
         }
-        let mut saved = file.clone();
-        *file = in_background(move || saved.save(&config).map(|()| saved)).await?;
-        self.take_over(file.config().clone()).await;
+        let changed = config != before;
+        self.save(&mut file, config).await?;
+        if changed {
+            self.0.history.borrow_mut().record(before);
+        }
+        self.changed();
         Ok(())
     }
 
-    /// Reads the file again, after it was changed by another program.
+    pub fn can_undo(&self) -> bool {
+        self.0.history.borrow().previous().is_some()
+    }
+
+    pub fn can_redo(&self) -> bool {
+        self.0.history.borrow().next().is_some()
+    }
+
+    /// Goes back to before the last change; without one, nothing happens. A password stays as it is.
+    pub async fn undo(&self) -> Result<(), ChangeError> {
+        let mut file = self.0.file.lock().await;
+        let Some(config) = self.0.history.borrow().previous().cloned() else { return Ok(()) };
+        let current = file.config().clone();
+        self.save(&mut file, config).await?;
+        self.0.history.borrow_mut().undone(current);
+        self.changed();
+        Ok(())
+    }
+
+    /// Makes the change again that was undone last; without one, nothing happens.
+    pub async fn redo(&self) -> Result<(), ChangeError> {
+        let mut file = self.0.file.lock().await;
+        let Some(config) = self.0.history.borrow().next().cloned() else { return Ok(()) };
+        let current = file.config().clone();
+        self.save(&mut file, config).await?;
+        self.0.history.borrow_mut().redone(current);
+        self.changed();
+        Ok(())
+    }
+
+    /// Reads the file again, after it was changed by another program. Nothing can be undone after that.
     pub async fn reload(&self) -> Result<(), OpenError> {
         let mut file = self.0.file.lock().await;
         let path = file.path().to_owned();
         *file = in_background(move || load(&path)).await?;
         self.take_over(file.config().clone()).await;
+        self.0.history.borrow_mut().clear();
+        self.changed();
         Ok(())
+    }
+
+    /// The password of a user, where one is known: to be shown to whoever gives out addresses.
+    pub fn password(&self, user: &str) -> Option<Password> {
+        self.0.passwords.borrow().get(user).cloned()
     }
 
     /// Keeps a password for a user of the server, and lets the user in with it from now on.
@@ -189,6 +261,7 @@ impl Control {
         self.secrets().await.set(user, &password).await?;
         self.load_passwords().await;
         self.apply();
+        self.changed();
         Ok(())
     }
 
@@ -198,6 +271,7 @@ impl Control {
         let _turn = self.0.file.lock().await;
         self.load_passwords().await;
         self.apply();
+        self.changed();
         Ok(())
     }
 
@@ -205,8 +279,39 @@ impl Control {
     pub async fn close(&self) {
         let _turn = self.0.file.lock().await;
         self.0.engine.stop().await;
+        self.forget_removed_users().await;
         if let Some(run) = self.0.run.take() {
             in_background(move || run.end()).await;
+        }
+    }
+
+    async fn save(&self, file: &mut ConfigFile, config: Config) -> Result<(), SaveError> {
+        let before = file.config().users.clone();
+        let mut saved = file.clone();
+        *file = in_background(move || saved.save(&config).map(|()| saved)).await?;
+        let removed = before.into_iter().filter(|user| !file.config().users.contains(user));
+        self.0.removed_users.borrow_mut().extend(removed.map(|user| user.name));
+        self.take_over(file.config().clone()).await;
+        Ok(())
+    }
+
+    fn changed(&self) {
+        // A listener may ask for anything, or add another one.
+        let listeners = self.0.listeners.take();
+        let stay: Vec<_> =
+            listeners.into_iter().filter(|listener| (listener.0)(self).is_continue()).collect();
+        let added = self.0.listeners.replace(stay);
+        self.0.listeners.borrow_mut().extend(added);
+    }
+
+    /// Until now undo could have brought them back.
+    async fn forget_removed_users(&self) {
+        let removed = self.0.removed_users.take();
+        let users = self.config().users;
+        for user in removed.iter().filter(|name| users.iter().all(|user| user.name != **name)) {
+            if let Err(error) = self.secrets().await.delete(user).await {
+                tracing::warn!("the password of {user}, who was removed, is still kept: {error}");
+            }
         }
     }
 
@@ -289,7 +394,7 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, Source, User};
+    use crate::config::User;
     use crate::engine::{AccessState, StreamError};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -383,6 +488,91 @@ access = { read = 'anyone' }
     }
 
     #[test]
+    fn what_was_changed_is_undone_and_redone() {
+        let (folder, path) = folder(TEXT);
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            let name = || control.config().streams.first().map(|stream| stream.name.clone());
+            assert!(!control.can_undo() && !control.can_redo());
+            control.change(|config| config.streams[0].name = "Round".into()).await.unwrap();
+            control.change(|config| config.streams.clear()).await.unwrap();
+            control.undo().await.unwrap();
+            assert_eq!(name().as_deref(), Some("Round"));
+            assert_eq!(control.engine().streams().n_items(), 1, "it is done, not only said");
+            control.undo().await.unwrap();
+            assert_eq!(name().as_deref(), Some("Ball"));
+            assert!(!control.can_undo());
+            control.undo().await.unwrap();
+            control.redo().await.unwrap();
+            assert_eq!(name().as_deref(), Some("Round"));
+            assert!(fs::read_to_string(&path).unwrap().contains("Round"));
+            // What changes nothing is nothing to undo, and takes nothing from redo.
+            assert!(control.can_redo());
+            control.change(|_| ()).await.unwrap();
+            assert!(control.can_redo());
+            control.close().await;
+        });
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_not_undone() {
+        let (folder, path) = folder(TEXT);
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            control.change(|config| config.streams[0].name = "Round".into()).await.unwrap();
+            let theirs = TEXT.replace("Ball", "Theirs");
+            fs::write(&path, &theirs).unwrap();
+            let error = control.undo().await.unwrap_err();
+            assert!(matches!(error, ChangeError::Save(SaveError::ChangedOnDisk { .. })), "{error}");
+            control.reload().await.unwrap();
+            assert!(!control.can_undo());
+            control.undo().await.unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), theirs);
+            control.close().await;
+        });
+    }
+
+    #[test]
+    fn a_removed_user_is_brought_back_with_the_password_and_forgotten_at_the_end() {
+        let (folder, _) = folder(TEXT);
+        let passwords = folder.path().join("secrets.toml");
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            for name in ["ann", "bob"] {
+                control.set_password(name, "correct horse".into()).await.unwrap();
+                control.change(|config| config.users.push(User { name: name.into() })).await.unwrap();
+            }
+            control.change(|config| config.users.clear()).await.unwrap();
+            assert_eq!(control.password("ann"), None);
+            control.undo().await.unwrap();
+            assert_eq!(control.password("ann"), Some("correct horse".into()));
+            control.change(|config| drop(config.users.remove(0))).await.unwrap();
+            control.close().await;
+        });
+        let kept = fs::read_to_string(passwords).unwrap();
+        assert!(!kept.contains("ann") && kept.contains("bob"), "{kept}");
+    }
+
+    #[test]
+    fn listeners_hear_of_a_change_after_it_until_they_break() {
+        let (folder, _) = folder(TEXT);
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            let heard = Rc::new(RefCell::new(Vec::new()));
+            let names = heard.clone();
+            control.connect_changed(move |control| {
+                names.borrow_mut().push((control.config().streams[0].name.clone(), control.can_undo()));
+                if names.borrow().len() < 2 { ControlFlow::Continue } else { ControlFlow::Break }
+            });
+            for name in ["One", "Two", "Three"] {
+                control.change(|config| config.streams[0].name = name.into()).await.unwrap();
+            }
+            assert_eq!(*heard.borrow(), [("One".to_owned(), true), ("Two".to_owned(), true)]);
+            control.close().await;
+        });
+    }
+
+    #[test]
     fn a_file_with_problems_is_refused_with_all_of_them_and_their_lines() {
         let (folder, _) = folder(&TEXT.replace("'/ball'", "'ball'").replace("'anyone'", "[]"));
         let error = on_main_loop(open(&folder)).unwrap_err().to_string();
@@ -412,13 +602,14 @@ access = { read = 'anyone' }
         run.crash();
         on_main_loop(async {
             let control = open(&folder).await.unwrap();
-            assert_eq!(control.left_off(), Some(&LeftOff::Starting { ids: ["ball".into()].into() }));
+            assert_eq!(control.left_off(), Some(LeftOff::Starting { ids: ["ball".into()].into() }));
             let stream = control.engine().streams().item(0).and_downcast::<Stream>().unwrap();
             glib::timeout_future(std::time::Duration::from_millis(300)).await;
             assert_eq!(stream.state(), StreamState::Failed { reason: StreamError::LeftOffAfterCrash });
             assert!(control.config().streams[0].enabled, "the configuration is as it was");
-            // A change of the stream starts it.
-            control.change(|config| config.streams[0].source = snow()).await.unwrap();
+            // Starting it is enough.
+            control.start_left_off();
+            assert_eq!(control.left_off(), None);
             glib::timeout_future(std::time::Duration::from_millis(300)).await;
             assert_ne!(stream.state(), StreamState::Failed { reason: StreamError::LeftOffAfterCrash });
             control.close().await;
@@ -429,10 +620,6 @@ access = { read = 'anyone' }
             assert_eq!(control.left_off(), None);
             control.close().await;
         });
-    }
-
-    fn snow() -> Source {
-        Source::Pattern(PatternSource { pattern: "snow".into() })
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! ```
 //! The engine is told what to do by a configuration alone, and answers by properties and lists.
 
+mod addresses;
 mod change;
 mod clock;
 mod elements;
@@ -17,19 +18,21 @@ mod source;
 mod state;
 mod stream;
 
+pub use addresses::{LocalAddress, local_addresses, reachable_at};
+pub use change::Change;
 pub use server::Reader;
 pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
 pub use stream::{Branch, Stream};
 
 use crate::config::{Config, Listen, Passwords, StreamConfig};
-use change::Change;
+use addresses::outward_address;
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
 use server::{AccessTable, Server};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 mod imp {
     use super::*;
@@ -152,6 +155,13 @@ impl Engine {
         }
     }
 
+    /// What applying this would do to the stream of the same id. A new one is only started.
+    pub fn effect(&self, stream: &StreamConfig) -> Change {
+        let config = self.imp().config.borrow();
+        let in_force = config.iter().flat_map(|config| &config.streams).find(|old| old.id == stream.id);
+        in_force.map_or(Change::Live, |old| change::of_stream(old, stream))
+    }
+
     fn tell_access(&self, config: &StreamConfig, passwords: &Passwords) {
         let access = server::access_state(&config.access, passwords);
         if let Some(stream) = self.stream(&config.id)
@@ -214,6 +224,19 @@ impl Engine {
         self.imp().held_off.borrow_mut().insert(id.into());
     }
 
+    /// Starts the streams that were kept from it, as far as they are turned on.
+    pub fn start_held_off(&self) {
+        self.imp().held_off.take();
+        let Some(config) = self.imp().config.borrow().clone() else { return };
+        for config in config.streams.iter().filter(|config| config.enabled) {
+            let Some(stream) = self.stream(&config.id) else { continue };
+            if stream.state() == (StreamState::Failed { reason: StreamError::LeftOffAfterCrash }) {
+                stream.restart(config);
+                self.server().mount(&config.id, &config.path, stream.feed());
+            }
+        }
+    }
+
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
@@ -262,13 +285,4 @@ impl Engine {
         };
         Some(format!("rtsp://{}{path}", SocketAddr::new(host, first.port())))
     }
-}
-
-/// The address of this computer on the way to everybody else. Connecting a UDP socket sends nothing; it only
-/// asks the routing table.
-fn outward_address() -> Option<IpAddr> {
-    // TEST-NET-1 (RFC 5737): a route to anywhere will do.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }

@@ -154,11 +154,13 @@ impl Stream {
     /// Gives the stream's pictures to a bin with a `sink` pad, such as a preview, until the guard is dropped.
     /// The source stays awake so long. Pictures are 8 bit 4:2:0 at the size that is served, in real time.
     ///
-    /// The bin must not hold pictures up (a leaky queue), and its sink must not wait for a first picture
+    /// The bin is given a name of its own. It must not hold pictures up (a leaky queue), and its sink must not wait for a first picture
     /// (`async=false`). Its state is changed on another thread.
     pub fn add_branch(&self, bin: &gst::Bin) -> Branch {
         let number = self.imp().next_branch.get();
         self.imp().next_branch.set(number + 1);
+        // Two of one name cannot be in one pipeline.
+        bin.set_property("name", format!("branch-{number}"));
         self.send(Command::AddBranch(number, bin.clone()));
         Branch { number, commands: self.imp().commands.get().expect("set when made").clone() }
     }

@@ -1,6 +1,6 @@
 //! Errors of `control` in translated sentences, in one place: what happened, what to do.
 
-use crate::config::{LoadError, LockError, ParseError, SaveError};
+use crate::config::{LoadError, LockError, ParseError, SaveError, SecretError};
 use crate::control::{ChangeError, OpenError};
 use crate::i18n::{gettext, gettext_f};
 use crate::words::problem;
@@ -60,7 +60,7 @@ pub fn change_error(error: &ChangeError) -> String {
     match error {
         ChangeError::Invalid(problems) => problems.iter().map(problem).collect::<Vec<_>>().join("\n"),
         ChangeError::Save(SaveError::ChangedOnDisk { path }) => gettext_f(
-            "Not saved: “{file}” was changed by another program. Start Headwater again to load it.",
+            "Not saved: “{file}” was changed by another program. Load it, then repeat the change.",
             &[("file", &name(path))],
         ),
         ChangeError::Save(SaveError::Unwritable { folder }) => gettext_f(
@@ -73,6 +73,33 @@ pub fn change_error(error: &ChangeError) -> String {
         ChangeError::Save(SaveError::Other { path, message }) => {
             gettext_f("“{file}” was not saved: {message}.", &[("file", &name(path)), ("message", message)])
         }
+    }
+}
+
+/// Why passwords cannot be used, and what to do.
+pub fn secret_error(error: &SecretError) -> String {
+    match error {
+        SecretError::Locked => gettext("The keyring is locked. Unlock it, then try again."),
+        SecretError::NoAnswer { .. } => {
+            gettext("The keyring does not answer. End the session and log in again.")
+        }
+        // The system's words, which it says in its own language.
+        SecretError::Refused { message } => {
+            gettext_f("The keyring refused: {message}.", &[("message", message)])
+        }
+        SecretError::ReadableByOthers { path } => gettext_f(
+            "Others can read “{file}”, so its passwords are not used. Run “chmod 600” on it, and choose new passwords.",
+            &[("file", &path.display().to_string())],
+        ),
+        SecretError::Invalid { path, line } => gettext_f(
+            // Translators: name = "password" is how it stands in the file.
+            "“{file}”, line {line}: write lines of the form name = \"password\".",
+            &[("file", &path.display().to_string()), ("line", &line.to_string())],
+        ),
+        SecretError::File { path, message } => gettext_f(
+            "“{file}” cannot be used: {message}.",
+            &[("file", &path.display().to_string()), ("message", message)],
+        ),
     }
 }
 

@@ -3,9 +3,16 @@
 
 mod add_dialog;
 mod error_text;
+mod password_row;
+mod preferences;
 mod preview;
 mod preview_frame;
+mod problem_row;
 mod stream_card;
+mod stream_page;
+mod stream_view;
+mod toasts;
+mod video_files;
 mod window;
 
 pub use error_text::open_error;

@@ -4,9 +4,6 @@ use crate::engine::{Branch, Stream};
 use gst::prelude::*;
 use gtk::gdk;
 
-/// A preview is to be seen, not judged: more frames a second only cost time.
-const FRAMES_PER_SECOND: i32 = 15;
-
 /// While it exists, the stream's pictures are shown by its paintable. Dropping it takes the branch away.
 pub struct Preview {
     paintable: gdk::Paintable,
@@ -15,11 +12,17 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Shows the stream at most this large, in device pixels. Main thread only: the paintable is made here.
+    /// Shows the stream at most this large, in device pixels, and with at most so many frames a second. Main
+    /// thread only: the paintable is made here.
     ///
     /// # Errors
     /// Names the GStreamer element that is not installed.
-    pub fn new(stream: &Stream, width: i32, height: i32) -> Result<Self, glib::BoolError> {
+    pub fn new(
+        stream: &Stream,
+        width: i32,
+        height: i32,
+        frames_per_second: Option<i32>,
+    ) -> Result<Self, glib::BoolError> {
         // queue ! videorate ! videoconvertscale ! capsfilter ! gtk4paintablesink
         let queue = gst::ElementFactory::make("queue")
             .property_from_str("leaky", "downstream")
@@ -29,7 +32,7 @@ impl Preview {
             .build()?;
         let rate = gst::ElementFactory::make("videorate")
             .property("drop-only", true)
-            .property("max-rate", FRAMES_PER_SECOND)
+            .property("max-rate", frames_per_second.unwrap_or(i32::MAX))
             .build()?;
         // Half a pixel of another shape is not worth a black line.
         let scale = gst::ElementFactory::make("videoconvertscale").property("add-borders", false).build()?;
@@ -38,7 +41,7 @@ impl Preview {
         let sink = gst::ElementFactory::make("gtk4paintablesink").property("sync", false).build()?;
         let paintable = sink.property::<gdk::Paintable>("paintable");
 
-        let bin = gst::Bin::builder().name("preview").build();
+        let bin = gst::Bin::new();
         let elements = [&queue, &rate, &scale, &size, &sink];
         bin.add_many(elements)?;
         gst::Element::link_many(elements)?;

@@ -1,6 +1,7 @@
 //! What is said of who can read a stream.
 
 use super::Words;
+use crate::config::Scheme;
 use crate::engine::AccessState;
 use crate::i18n::{gettext, gettext_f};
 
@@ -24,20 +25,37 @@ pub fn access_state(state: &AccessState) -> Words {
                 "No password is known for {users}.",
                 &[("users", &users.join(&gettext(", ")))],
             )),
-            hint: Some(gettext_f(
-                // Translators: {command} is typed in a terminal.
-                "Give one with “{command}”.",
-                &[(
-                    "command",
-                    &format!("headwater --set-password {}", users.first().map_or("", |user| user)),
-                )],
-            )),
+            hint: Some(gettext("Set one in Preferences, under Users.")),
         },
         AccessState::KeyringLocked => Words {
             title: gettext("Keyring locked"),
             detail: Some(gettext("No password is known, so nobody can watch.")),
             hint: Some(gettext("Unlock the keyring.")),
         },
+    }
+}
+
+/// The ways to log in that a stream offers, by what they mean for those who watch.
+pub fn schemes(schemes: &[Scheme]) -> String {
+    match schemes {
+        [Scheme::Digest] => gettext("Works with most players"),
+        [Scheme::DigestSha256] => gettext("Digest with SHA-256 only"),
+        [Scheme::DigestMd5] => gettext("Digest with MD5 only"),
+        [Scheme::Basic] => gettext("Basic: password in the clear"),
+        several => {
+            let names: Vec<&str> = several.iter().map(|scheme| scheme_name(*scheme)).collect();
+            names.join(&gettext(", "))
+        }
+    }
+}
+
+/// As the standards call it, in all languages.
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Basic => "Basic",
+        Scheme::Digest => "Digest",
+        Scheme::DigestMd5 => "Digest MD5",
+        Scheme::DigestSha256 => "Digest SHA-256",
     }
 }
 
@@ -49,5 +67,10 @@ mod tests {
     fn a_missing_password_names_whose_it_is() {
         let words = access_state(&AccessState::PasswordMissing { users: vec!["guest".into(), "ann".into()] });
         assert_eq!(words.detail.as_deref(), Some("No password is known for guest, ann."));
+    }
+
+    #[test]
+    fn several_schemes_are_named() {
+        assert_eq!(schemes(&[Scheme::Basic, Scheme::DigestSha256]), "Basic, Digest SHA-256");
     }
 }

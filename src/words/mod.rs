@@ -1,16 +1,20 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod overlay;
 mod pattern;
+mod picture;
 mod problem;
 mod server;
 mod stream;
 
-pub use access::access_state;
+pub use access::{access_state, schemes};
+pub use overlay::position;
 pub use pattern::pattern;
+pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use server::server_state;
-pub use stream::{stream_state, viewers};
+pub use stream::{left_off, stream_state, viewers};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,12 @@ use crate::i18n::{gettext, gettext_f};
 pub fn problem(problem: &Problem) -> String {
     use ProblemKind as Kind;
     match &problem.what {
+        Kind::UserNameEmpty => gettext("Give the user a name."),
+        Kind::UserNameCharacter { character: ':' } => gettext("The name of a user cannot have a colon."),
+        Kind::UserNameCharacter { .. } => gettext("A name cannot have control characters."),
+        Kind::UserNameTaken { name } => {
+            gettext_f("There is a user “{name}” already. Choose another name.", &[("name", name)])
+        }
         Kind::NameEmpty => gettext("Give the stream a name."),
         Kind::NameCharacter { .. } => gettext("A name cannot have control characters."),
         Kind::PathWithoutSlash => gettext("A path starts with a slash, like “/lobby”."),
@@ -29,6 +35,25 @@ pub fn problem(problem: &Problem) -> String {
             &[("stream", stream)],
         ),
         Kind::LocationsEmpty => gettext("Choose a video file."),
+        Kind::SizeOutOfRange { least, most, .. } => gettext_f(
+            "Each side can have {least} to {most} pixels.",
+            &[("least", &least.to_string()), ("most", &most.to_string())],
+        ),
+        Kind::SizeTooLargeForMjpeg { most } => gettext_f(
+            "MJPEG is served up to {most} pixels a side. Choose a smaller size, or H.264.",
+            &[("most", &most.to_string())],
+        ),
+        Kind::FrameRateOutOfRange { .. } => gettext("Choose a frame rate from 1/10 to 240."),
+        Kind::BitrateOutOfRange { least, most, .. } => gettext_f(
+            "Choose a bitrate from {least} to {most} kbit/s.",
+            &[("least", &least.to_string()), ("most", &most.to_string())],
+        ),
+        Kind::ReadersEmpty => gettext("At least one user has to be able to watch."),
+        Kind::TextEmpty => gettext("Write a text, or remove it."),
+        Kind::TextTooLong { most } => {
+            gettext_f("Use {most} characters at most.", &[("most", &most.to_string())])
+        }
+        Kind::TextCharacter { .. } => gettext("A text cannot have control characters."),
         // The rest cannot be typed in the window; it is said as the command line says it.
         other => other.to_string(),
     }

@@ -29,7 +29,7 @@ fn server_error(error: &ServerError) -> (String, String) {
         ),
         ServerError::AddressUnknown { address } => (
             gettext_f("{address} is not an address of this computer", &[("address", &address.to_string())]),
-            gettext("Correct “listen” in the configuration file."),
+            gettext("Choose another one in Preferences."),
         ),
         ServerError::Other { address, message } => (
             // Translators: {message} comes from the system and may be in English.

@@ -1,7 +1,6 @@
 //! What is said of a stream.
 
-use super::Words;
-use crate::config::Codec;
+use super::{Words, codec as codec_name};
 use crate::engine::{StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::path::Path;
@@ -37,6 +36,15 @@ pub fn stream_state(state: &StreamState) -> Words {
 /// How many watch a stream.
 pub fn viewers(number: u32) -> String {
     ngettext_f("{n} viewer", "{n} viewers", number, &[])
+}
+
+/// Which streams were not started, because the program ended unexpectedly while they were starting.
+pub fn left_off(names: &[String]) -> String {
+    gettext_f(
+        // Translators: {streams} is the name of one stream, or several with commas.
+        "Headwater ended unexpectedly the last time. Not started: {streams}.",
+        &[("streams", &names.join(&gettext(", ")))],
+    )
 }
 
 /// What happened, and what to do.
@@ -98,13 +106,6 @@ fn stream_error(error: &StreamError) -> (String, String) {
 /// The folder is left out: a card is small.
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-fn codec_name(codec: Codec) -> &'static str {
-    match codec {
-        Codec::H264 => "H.264",
-        Codec::Mjpeg => "MJPEG",
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ Needs a display and a session bus: dbus-run-session -- xvfb-run -a /usr/bin/pyth
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from gi.repository import Atspi, GLib  # noqa: E402
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PROGRAM = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(TOP, "target")), "debug", "headwater")
 DEADLINE = 20.0
-PRESSED = ("button", "push button", "toggle button", "check box", "switch")
+PRESSED = ("button", "push button", "toggle button", "check box", "switch", "page tab")
 
 CONFIG = """
 version = 1
@@ -75,6 +76,9 @@ class Window:
         self.config = os.path.join(self.folder.name, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text)
+        # The keyring of whoever runs the tests is not asked.
+        self.passwords = os.path.join(self.folder.name, "secrets.toml")
+        os.close(os.open(self.passwords, os.O_CREAT, 0o600))
         environment = os.environ | {
             "GSK_RENDERER": "cairo",
             "GDK_BACKEND": "x11",
@@ -83,9 +87,13 @@ class Window:
             "LC_ALL": "C.UTF-8",
             "XDG_STATE_HOME": os.path.join(self.folder.name, "state"),
         }
+        self.environment = environment
+        self.start()
+
+    def start(self):
         self.log = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
         self.program = subprocess.Popen(
-            [PROGRAM, "--config", self.config], env=environment, stdout=self.log, stderr=self.log
+            [PROGRAM, "--config", self.config], env=self.environment, stdout=self.log, stderr=self.log
         )
 
     def application(self):
@@ -146,6 +154,30 @@ class Window:
 
         wait_for(f"items of {menu}", items)[place].get_action_iface().do_action(0)
 
+    def act(self, name, action):
+        """Does an action of what has this name, such as one of a card."""
+
+        def done():
+            for node in self.nodes():
+                actions = node.get_action_iface() if node.get_name() == name else None
+                for place in range(actions.get_n_actions() if actions is not None else 0):
+                    if Atspi.Action.get_action_name(actions, place) == action:
+                        return actions.do_action(place)
+            return False
+
+        wait_for(f"{action} of {name}", done)
+
+    def key(self, *keys):
+        """Types keys, as xdotool names them. Without a window manager the window has to be given the focus."""
+        subprocess.run(
+            ["xdotool", "search", "--onlyvisible", "--name", "^Headwater$", "windowfocus", "--sync", "key", *keys],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def focus(self, name, role=None):
+        self.find(name, role).get_component_iface().grab_focus()
+
     def type(self, name, text):
         def typed():
             for node in self.nodes():
@@ -161,6 +193,13 @@ class Window:
     def saved(self):
         with open(self.config, "rb") as file:
             return tomllib.load(file)
+
+    def names(self):
+        return [stream["name"] for stream in self.saved()["streams"]]
+
+    def password(self, user):
+        with open(self.passwords, "rb") as file:
+            return tomllib.load(file).get(user)
 
     def end(self):
         """Ends it as the end of a session does. Gives back what it complained of."""
@@ -222,12 +261,171 @@ def a_switch_applies_at_once(window):
 
 
 def what_is_removed_can_be_brought_back(window):
-    window.choose("Menu of Garage", 1)
+    window.choose("Menu of Garage", 5)
     window.gone("Turn on Garage")
     assert [stream["id"] for stream in window.saved()["streams"]][:1] == ["lobby"]
     window.press("Undo")
     window.find("Turn on Garage")
     assert window.saved()["streams"][1]["id"] == "garage", "at its old place"
+
+
+def a_change_is_undone_and_redone_by_keys(window):
+    window.press("Turn on Lobby")
+    window.says("Lobby", "Off")
+    window.key("ctrl+z")
+    window.says("Lobby", "Live")
+    window.key("ctrl+shift+z")
+    window.says("Lobby", "Off")
+    window.choose("Main Menu", 0)
+    window.says("Lobby", "Live")
+
+
+def a_card_is_renamed_duplicated_moved_and_removed(window):
+    window.focus("Turn on Lobby")
+    window.key("F2")
+    window.type("Name", " ")
+    window.find("Give the stream a name.")
+    window.type("Name", "Hall")
+    window.press("Rename")
+    window.find("Turn on Hall")
+    assert window.saved()["streams"][0]["path"] == "/lobby", "the address stays"
+
+    window.act("Hall", "card.duplicate")
+    window.says("Hall (Copy)", "Live")
+    copy = window.saved()["streams"][1]
+    assert (copy["name"], copy["path"]) == ("Hall (Copy)", "/lobby-2"), copy
+    window.act("Hall (Copy)", "card.move-earlier")
+    wait_for("the copy first", lambda: window.names()[:2] == ["Hall (Copy)", "Hall"])
+    window.focus("Turn on Hall (Copy)")
+    window.key("Delete")
+    window.gone("Turn on Hall (Copy)")
+    window.press("Undo")
+    window.find("Turn on Hall (Copy)")
+    window.act("Hall (Copy)", "card.remove")
+    window.gone("Turn on Hall (Copy)")
+    window.act("Hall", "card.rename")
+    window.type("Name", "Lobby")
+    window.press("Rename")
+    window.find("Turn on Lobby")
+
+
+def streams_are_found_by_name_and_path(window):
+    window.key("ctrl+f")
+    window.type("Search streams", "GAR")
+    window.gone("Turn on Lobby")
+    window.find("Turn on Garage")
+    window.type("Search streams", "nowhere")
+    window.find("No Stream Found")
+    window.key("Escape")
+    window.find("Turn on Lobby")
+
+
+def the_server_is_moved_to_another_port(window):
+    window.key("ctrl+comma")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        window.type("Port", "70000")
+        window.find("A port is a number from 1 to 65535; 8554 is common.")
+        window.focus("Port", "text")
+        window.type("Port", str(port))
+        window.key("Return")
+        window.find(f"Port {port} is taken by another program. Choose another port, or end that program.")
+        assert window.saved()["server"]["port"] == port
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    window.type("Port", str(port))
+    window.key("Return")
+    window.find(f"rtsp://127.0.0.1:{port}")
+    socket.create_connection(("127.0.0.1", port), 2).close()
+    window.key("Escape")
+
+
+def can_watch(window, path, login=""):
+    """A real player says whether somebody can watch."""
+    address = f"rtsp://{login}127.0.0.1:{window.saved()['server']['port']}{path}"
+    command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-timeout", "5000000", "-i", address]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def a_user_is_added_with_rights_and_removed(window):
+    assert can_watch(window, "/lobby")
+    window.key("ctrl+comma")
+    window.press("Users")
+    window.press("Add User…")
+    window.type("Name", "a:b")
+    window.find("The name of a user cannot have a colon.")
+    window.type("Name", "ann")
+    window.press("Add")
+    window.press("Protect Lobby")
+    wait_for("the right saved", lambda: window.saved()["streams"][0]["access"]["read"] == ["ann"])
+    password = window.password("ann")
+    assert password and len(password) >= 16, "one was made up"
+    assert not can_watch(window, "/lobby"), "without a password"
+    assert can_watch(window, "/lobby", f"ann:{password}@")
+
+    # Nobody else may watch the lobby, so ann has to stay until somebody may.
+    remove = window.find("Remove User", "button")
+    assert not remove.get_state_set().contains(Atspi.StateType.SENSITIVE)
+    window.press("Back")
+    window.press("Add User…")
+    window.type("Name", "bob")
+    window.type("Password", "correct horse")
+    window.press("Add")
+    window.focus("Lobby", "switch")
+    window.key("space")
+    wait_for("the right saved", lambda: window.saved()["streams"][0]["access"]["read"] == ["ann", "bob"])
+    assert can_watch(window, "/lobby", "bob:correct%20horse@")
+    window.focus("Password", "text")
+    window.type("Password", "battery staple")
+    window.key("Return")
+    wait_for("the password kept", lambda: window.password("bob") == "battery staple")
+    assert not can_watch(window, "/lobby", "bob:correct%20horse@")
+
+    window.press("Remove User")
+    window.find("“bob” removed")
+    assert [user["name"] for user in window.saved()["users"]] == ["ann"]
+    assert window.saved()["streams"][0]["access"]["read"] == ["ann"]
+    window.press("Undo")
+    window.find("bob")
+    wait_for("bob back", lambda: window.saved()["streams"][0]["access"]["read"] == ["ann", "bob"])
+    assert can_watch(window, "/lobby", "bob:battery%20staple@")
+    window.key("Escape")
+
+
+def what_another_program_wrote_is_loaded_when_asked(window):
+    with open(window.config, encoding="utf-8") as file:
+        text = file.read()
+    with open(window.config, "w", encoding="utf-8") as file:
+        file.write(text.replace('name = "Garage"', 'name = "Shed"'))
+    window.press("Turn on Lobby")
+    window.press("Load It")
+    window.find("Turn on Shed")
+    assert "Shed" in window.names()
+
+
+def what_crashed_while_it_started_is_left_off_until_asked(_):
+    window = Window(CONFIG)
+    window.says("Lobby", "Live")
+    window.program.kill()
+    window.program.wait()
+    state = os.path.join(window.folder.name, "state", "headwater")
+    mark = os.path.join(state, os.listdir(state)[0])
+    with open(mark, encoding="utf-8") as file:
+        text = re.sub(r"starting = \[.*?\]", 'starting = ["lobby"]', file.read())
+    with open(mark, "w", encoding="utf-8") as file:
+        file.write(text)
+    window.start()
+    try:
+        window.find("Headwater ended unexpectedly the last time. Not started: Lobby.")
+        window.says("Lobby", "Failed")
+        window.press("Start Them")
+        window.says("Lobby", "Live")
+    finally:
+        complaints = window.end()
+    assert not complaints, complaints
 
 
 def a_bad_configuration_is_said_with_its_place(_):
@@ -256,6 +454,13 @@ def main():
         wrong_input_is_marked_as_it_is_typed,
         a_switch_applies_at_once,
         what_is_removed_can_be_brought_back,
+        a_change_is_undone_and_redone_by_keys,
+        a_card_is_renamed_duplicated_moved_and_removed,
+        streams_are_found_by_name_and_path,
+        the_server_is_moved_to_another_port,
+        a_user_is_added_with_rights_and_removed,
+        what_another_program_wrote_is_loaded_when_asked,
+        what_crashed_while_it_started_is_left_off_until_asked,
         a_bad_configuration_is_said_with_its_place,
     ]
     failed = 0

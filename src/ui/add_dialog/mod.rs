@@ -1,12 +1,14 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
-use super::error_text::change_error;
+use super::problem_row::ProblemRow;
+use super::toasts;
+use super::video_files;
 use crate::config::{
     Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
     Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
 };
 use crate::control::{ChangeError, Control};
-use crate::i18n::{gettext, ngettext_f};
+use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
@@ -50,15 +52,11 @@ mod imp {
         #[template_child]
         pub name_row: TemplateChild<adw::EntryRow>,
         #[template_child]
-        pub name_problem: TemplateChild<adw::PreferencesRow>,
-        #[template_child]
-        pub name_problem_label: TemplateChild<gtk::Label>,
+        pub name_problem: TemplateChild<ProblemRow>,
         #[template_child]
         pub path_row: TemplateChild<adw::EntryRow>,
         #[template_child]
-        pub path_problem: TemplateChild<adw::PreferencesRow>,
-        #[template_child]
-        pub path_problem_label: TemplateChild<gtk::Label>,
+        pub path_problem: TemplateChild<ProblemRow>,
 
         pub control: OnceCell<Control>,
         pub(super) kind: Cell<Kind>,
@@ -76,6 +74,7 @@ mod imp {
         type ParentType = adw::Dialog;
 
         fn class_init(class: &mut Self::Class) {
+            ProblemRow::ensure_type();
             class.bind_template();
             class.install_action("add.pattern", None, |dialog, _, _| dialog.show_form(Kind::Pattern));
             class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
@@ -144,6 +143,14 @@ impl AddDialog {
     pub fn new(control: &Control) -> Self {
         let dialog: Self = glib::Object::new();
         assert!(dialog.imp().control.set(control.clone()).is_ok(), "a dialog is made once");
+        dialog
+    }
+
+    /// With these files chosen already: what is left is to say yes.
+    pub fn with_files(control: &Control, files: impl Iterator<Item = gio::File>) -> Self {
+        let dialog = Self::new(control);
+        dialog.show_form(Kind::File);
+        dialog.take_files(files);
         dialog
     }
 
@@ -238,62 +245,24 @@ impl AddDialog {
                 .iter()
                 .find(|problem| matches!(problem.field, Field::Stream { field, .. } if field == wanted))
         };
-        for (field, row, problem_row, label) in [
-            (StreamField::Name, &imp.name_row, &imp.name_problem, &imp.name_problem_label),
-            (StreamField::Path, &imp.path_row, &imp.path_problem, &imp.path_problem_label),
-        ] {
-            let sentence = find(field).map(words::problem);
-            let invalid = if sentence.is_some() {
-                row.add_css_class("error");
-                gtk::AccessibleInvalidState::True
-            } else {
-                row.remove_css_class("error");
-                gtk::AccessibleInvalidState::False
-            };
-            let row = row.upcast_ref::<gtk::Widget>();
-            row.update_state(&[gtk::accessible::State::Invalid(invalid)]);
-            let description = sentence.unwrap_or_default();
-            row.update_property(&[gtk::accessible::Property::Description(&description)]);
-            problem_row.set_visible(!description.is_empty());
-            label.set_label(&description);
-        }
+        let (name, path) = (find(StreamField::Name), find(StreamField::Path));
+        imp.name_problem.mark(&*imp.name_row, name.map(words::problem).as_deref());
+        imp.path_problem.mark(&*imp.path_row, path.map(words::problem).as_deref());
         self.action_set_enabled("add.add", problems.is_empty());
     }
 
     async fn choose_files(&self) {
-        let imp = self.imp();
-        let videos = gtk::FileFilter::new();
-        videos.set_name(Some(&gettext("Videos")));
-        videos.add_mime_type("video/*");
-        let all = gtk::FileFilter::new();
-        all.set_name(Some(&gettext("All Files")));
-        all.add_pattern("*");
-        let filters = gio::ListStore::new::<gtk::FileFilter>();
-        filters.extend_from_slice(&[videos.clone(), all]);
-        let chooser = gtk::FileDialog::builder()
-            .title(gettext("Choose Video Files"))
-            .filters(&filters)
-            .default_filter(&videos)
-            .build();
-        let window = self.root().and_downcast::<gtk::Window>();
-        let chosen = match chooser.open_multiple_future(window.as_ref()).await {
-            Ok(chosen) => chosen,
-            Err(error) if error.matches(gtk::DialogError::Dismissed) => return,
-            Err(error) => return self.toast(error.message()),
-        };
-        let files: Vec<gio::File> = chosen.iter::<gio::File>().flatten().collect();
-        let paths: Vec<PathBuf> = files.iter().filter_map(|file| file.path()).collect();
-        let elsewhere = u32::try_from(files.len() - paths.len()).unwrap_or(u32::MAX);
-        if elsewhere > 0 {
-            self.toast(&ngettext_f(
-                "The file is not on this computer: copy it here first",
-                "{n} files are not on this computer: copy them here first",
-                elsewhere,
-                &[],
-            ));
-        }
-        if !paths.is_empty() {
-            imp.files.replace(paths);
+        let chosen = video_files::choose(&*self.imp().toasts).await;
+        self.show_files(chosen);
+    }
+
+    fn take_files(&self, files: impl Iterator<Item = gio::File>) {
+        self.show_files(video_files::paths(&*self.imp().toasts, files));
+    }
+
+    fn show_files(&self, files: Vec<PathBuf>) {
+        if !files.is_empty() {
+            self.imp().files.replace(files);
             self.fill_in();
         }
     }
@@ -312,14 +281,9 @@ impl AddDialog {
             Err(ChangeError::Invalid(problems)) => self.show_problems(&problems),
             Err(error) => {
                 self.action_set_enabled("add.add", true);
-                self.toast(&change_error(&error));
+                toasts::say_change_error(&*self.imp().toasts, &error);
             }
         }
-    }
-
-    fn toast(&self, sentence: &str) {
-        let toast = adw::Toast::builder().title(sentence).use_markup(false).build();
-        self.imp().toasts.add_toast(toast);
     }
 }
 

@@ -1,8 +1,8 @@
 //! A stream at a glance: its live picture, or in its place why there is none; name, state, viewers, address.
 
-use super::error_text::change_error;
-use super::preview::Preview;
-use super::preview_frame::PreviewFrame;
+use super::stream_view::{StreamView, look};
+use super::toasts;
+use crate::config::StreamConfig;
 use crate::control::Control;
 use crate::engine::{AccessState, Stream, StreamState};
 use crate::i18n::{gettext, gettext_f};
@@ -10,7 +10,7 @@ use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use glib::subclass::InitializingObject;
-use gtk::{gdk, graphene};
+use gtk::gdk;
 use std::cell::{Cell, OnceCell, RefCell};
 
 mod imp {
@@ -20,19 +20,9 @@ mod imp {
     #[template(resource = "/io/github/headwater_app/Headwater/stream_card/stream_card.ui")]
     pub struct StreamCard {
         #[template_child]
-        pub frame: TemplateChild<PreviewFrame>,
+        pub open_button: TemplateChild<gtk::Button>,
         #[template_child]
-        pub pictures: TemplateChild<gtk::Stack>,
-        #[template_child]
-        pub picture: TemplateChild<gtk::Picture>,
-        #[template_child]
-        pub spinner: TemplateChild<adw::Spinner>,
-        #[template_child]
-        pub placeholder_icon: TemplateChild<gtk::Image>,
-        #[template_child]
-        pub detail: TemplateChild<gtk::Label>,
-        #[template_child]
-        pub hint: TemplateChild<gtk::Label>,
+        pub view: TemplateChild<StreamView>,
         #[template_child]
         pub name: TemplateChild<gtk::Label>,
         #[template_child]
@@ -62,11 +52,7 @@ mod imp {
         pub stream: RefCell<Option<Stream>>,
         /// Handlers on the stream.
         pub followed: RefCell<Vec<glib::SignalHandlerId>>,
-        /// Handlers on what surrounds the card, while it is mapped: they say whether it can be seen.
-        pub surroundings: RefCell<Vec<(glib::Object, glib::SignalHandlerId)>>,
         pub switched: OnceCell<glib::SignalHandlerId>,
-        pub preview: RefCell<Option<Preview>>,
-        pub preview_update: RefCell<Option<glib::SourceId>>,
         /// The switch waits for `control`: the state that is shown meanwhile is the one wanted.
         pub switching: Cell<bool>,
     }
@@ -78,16 +64,24 @@ mod imp {
         type ParentType = gtk::Box;
 
         fn class_init(class: &mut Self::Class) {
-            PreviewFrame::ensure_type();
+            StreamView::ensure_type();
             class.bind_template();
             class.set_accessible_role(gtk::AccessibleRole::Group);
             class.install_action("card.copy-address", None, |card, _, _| card.copy_address());
-            class.install_action("card.remove", None, |card, _, _| card.remove());
+            for action in ["open", "rename", "duplicate", "remove", "move-earlier", "move-later"] {
+                class.install_action(&format!("card.{action}"), None, move |card, _, _| {
+                    card.ask_window(&format!("win.{action}-stream"));
+                });
+            }
             class.install_action_async("card.unlock", None, |card, _, _| async move {
                 card.unlock().await;
             });
             class.install_action("card.menu", None, |card, _, _| card.imp().menu_button.popup());
-            class.add_binding_action(gdk::Key::Menu, gdk::ModifierType::empty(), "card.menu");
+            let none = gdk::ModifierType::empty();
+            class.add_binding_action(gdk::Key::F2, none, "card.rename");
+            class.add_binding_action(gdk::Key::Delete, none, "card.remove");
+            class.add_binding_action(gdk::Key::c, gdk::ModifierType::CONTROL_MASK, "card.copy-address");
+            class.add_binding_action(gdk::Key::Menu, none, "card.menu");
             class.add_binding_action(gdk::Key::F10, gdk::ModifierType::SHIFT_MASK, "card.menu");
         }
 
@@ -109,6 +103,13 @@ mod imp {
             });
             self.switched.set(handler).expect("a card is constructed once");
 
+            let weak = card.downgrade();
+            self.menu_button.set_create_popup_func(move |_| {
+                if let Some(card) = weak.upgrade() {
+                    card.update_menu();
+                }
+            });
+
             let secondary_click = gtk::GestureClick::builder().button(gdk::BUTTON_SECONDARY).build();
             let weak = card.downgrade();
             secondary_click.connect_pressed(move |gesture, _, _, _| {
@@ -125,27 +126,7 @@ mod imp {
         }
     }
 
-    impl WidgetImpl for StreamCard {
-        fn map(&self) {
-            self.parent_map();
-            self.obj().watch_surroundings();
-            self.obj().queue_preview_update();
-        }
-
-        fn unmap(&self) {
-            for (object, handler) in self.surroundings.take() {
-                object.disconnect(handler);
-            }
-            self.parent_unmap();
-            self.obj().update_preview();
-        }
-
-        fn size_allocate(&self, width: i32, height: i32, baseline: i32) {
-            self.parent_size_allocate(width, height, baseline);
-            self.obj().queue_preview_update();
-        }
-    }
-
+    impl WidgetImpl for StreamCard {}
     impl BoxImpl for StreamCard {}
 }
 
@@ -176,9 +157,7 @@ impl StreamCard {
                 old.disconnect(handler);
             }
         }
-        // The preview is one of the old stream.
-        imp.preview.take();
-        imp.picture.set_paintable(None::<&gdk::Paintable>);
+        imp.view.set_stream(stream);
         let Some(stream) = stream else { return };
         imp.stream.replace(Some(stream.clone()));
 
@@ -223,7 +202,7 @@ impl StreamCard {
         let stream = [("stream", name.as_str())];
         call(self.upcast_ref(), &name);
         // Translators: {stream} is the name of a stream, here and below.
-        call(imp.picture.upcast_ref(), &gettext_f("Preview of {stream}", &stream));
+        call(imp.open_button.upcast_ref(), &gettext_f("Open {stream}", &stream));
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &stream));
         call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &stream));
         call(imp.copy_button.upcast_ref(), &gettext_f("Copy the address of {stream}", &stream));
@@ -271,21 +250,9 @@ impl StreamCard {
             widget.set_css_classes(&[style]);
         }
 
-        // A stream that is live and has no preview yet is about to have one.
-        let waits = matches!(state, StreamState::Starting | StreamState::Live);
-        imp.spinner.set_visible(waits);
-        imp.placeholder_icon.set_visible(!waits);
-        imp.placeholder_icon.set_icon_name(Some(icon));
-        for (label, words) in [(&imp.detail, words.detail), (&imp.hint, words.hint)] {
-            label.set_visible(words.is_some());
-            label.set_label(words.as_deref().unwrap_or_default());
-            label.set_tooltip_text(words.as_deref());
-        }
-
         if !imp.switching.get() {
             self.show_switch(&state);
         }
-        self.queue_preview_update();
     }
 
     /// Sets the switch without turning anything on or off.
@@ -312,7 +279,7 @@ impl StreamCard {
                 .await;
             card.imp().switching.set(false);
             if let Err(error) = changed {
-                card.toast(&change_error(&error));
+                toasts::say_change_error(&card, &error);
             }
             card.show_state();
         }
@@ -322,153 +289,29 @@ impl StreamCard {
         let Some(stream) = self.stream() else { return };
         if let Some(address) = self.control().engine().address(&stream.path()) {
             self.clipboard().set_text(&address);
-            self.toast(&gettext("Address copied"));
+            toasts::say(self, &gettext("Address copied"));
         }
     }
 
     async fn unlock(&self) {
         if let Err(error) = self.control().unlock().await {
             tracing::warn!(%error, "the keyring stays locked");
-            self.toast(&gettext("The keyring stays locked"));
+            toasts::say(self, &gettext("The keyring stays locked"));
         }
     }
 
-    fn remove(&self) {
+    /// What is done with a stream as a whole outlives its card.
+    fn ask_window(&self, action: &str) {
         let Some(stream) = self.stream() else { return };
-        self.activate_action("win.remove-stream", Some(&stream.id().to_variant()))
-            .expect("a card is in the window");
+        self.activate_action(action, Some(&stream.id().to_variant())).expect("a card is in the window");
     }
 
-    fn toast(&self, sentence: &str) {
-        // A card that was scrolled away meanwhile has no window to say it in.
-        if let Err(error) = self.activate_action("win.toast", Some(&sentence.to_variant())) {
-            tracing::warn!(%error, sentence);
-        }
-    }
-
-    /// Follows everything that can hide the card while it is mapped.
-    fn watch_surroundings(&self) {
-        let mut handlers = Vec::new();
-        let mut watch = |object: &glib::Object, signal: &str| {
-            let weak = self.downgrade();
-            let handler = object.connect_local(signal, false, move |_| {
-                if let Some(card) = weak.upgrade() {
-                    card.queue_preview_update();
-                }
-                None
-            });
-            handlers.push((object.clone(), handler));
-        };
-        if let Some(window) = self.root().and_downcast::<gtk::Window>() {
-            watch(window.upcast_ref(), "notify::suspended");
-            if let Some(surface) = window.surface() {
-                watch(surface.upcast_ref(), "notify::state");
-            }
-        }
-        if let Some(scrolled) = self.scrolled_window() {
-            watch(scrolled.vadjustment().upcast_ref(), "value-changed");
-            watch(scrolled.vadjustment().upcast_ref(), "changed");
-        }
-        self.imp().surroundings.replace(handlers);
-    }
-
-    fn scrolled_window(&self) -> Option<gtk::ScrolledWindow> {
-        self.ancestor(gtk::ScrolledWindow::static_type()).and_downcast()
-    }
-
-    /// Whether somebody can see it: mapped, in the part that is scrolled to, in a window that is shown.
-    fn is_seen(&self) -> bool {
-        if !self.is_mapped() {
-            return false;
-        }
-        let hidden = self.root().and_downcast::<gtk::Window>().is_none_or(|window| {
-            let minimized = window
-                .surface()
-                .and_downcast::<gdk::Toplevel>()
-                .is_some_and(|surface| surface.state().contains(gdk::ToplevelState::MINIMIZED));
-            window.is_suspended() || minimized
-        });
-        let in_view = self.scrolled_window().is_none_or(|scrolled| {
-            let view = graphene::Rect::new(0.0, 0.0, scrolled.width() as f32, scrolled.height() as f32);
-            self.compute_bounds(&scrolled).is_some_and(|bounds| bounds.intersection(&view).is_some())
-        });
-        !hidden && in_view
-    }
-
-    /// When the layout is done: in the middle of it, sizes and places are old.
-    fn queue_preview_update(&self) {
-        let imp = self.imp();
-        if imp.preview_update.borrow().is_none() {
-            let weak = self.downgrade();
-            let source = glib::idle_add_local_once(move || {
-                if let Some(card) = weak.upgrade() {
-                    card.imp().preview_update.take();
-                    card.update_preview();
-                }
-            });
-            imp.preview_update.replace(Some(source));
-        }
-    }
-
-    /// Has a preview exactly while there is a picture to be had and somebody to see it.
-    fn update_preview(&self) {
-        let imp = self.imp();
-        let scale = self.native().and_then(|native| native.surface()).map_or(1.0, |surface| surface.scale());
-        let pixels = |side: i32| (f64::from(side) * scale).ceil() as i32;
-        let (width, height) = (pixels(imp.frame.width()), pixels(imp.frame.height()));
-
-        let shown = self.stream().filter(|stream| {
-            !matches!(stream.state(), StreamState::Stopped | StreamState::Failed { .. }) && self.is_seen()
-        });
-        let has_preview = imp.preview.borrow().is_some();
-        match shown {
-            None => {
-                imp.preview.take();
-                imp.picture.set_paintable(None::<&gdk::Paintable>);
-            }
-            Some(_) if has_preview => {
-                if let Some(preview) = &*imp.preview.borrow() {
-                    preview.resize(width, height);
-                }
-            }
-            Some(stream) => match Preview::new(&stream, width, height) {
-                Ok(preview) => {
-                    let weak = self.downgrade();
-                    // The first picture brings the size.
-                    preview.paintable().connect_invalidate_size(move |_| {
-                        if let Some(card) = weak.upgrade() {
-                            card.show_picture();
-                        }
-                    });
-                    imp.picture.set_paintable(Some(preview.paintable()));
-                    imp.preview.replace(Some(preview));
-                }
-                Err(error) => tracing::error!(stream = %stream.id(), %error, "no preview"),
-            },
-        }
-        self.show_picture();
-    }
-
-    /// The live picture where there is one, otherwise what is to be said in its place.
-    fn show_picture(&self) {
-        let imp = self.imp();
-        let live = self.stream().is_some_and(|stream| stream.state() == StreamState::Live);
-        let aspect = imp.picture.paintable().map_or(0.0, |paintable| paintable.intrinsic_aspect_ratio());
-        // Whole pixels are never exactly 16:9: a picture that is so but for the rounding gets no bar beside it.
-        let fills = (aspect * 9.0 / 16.0 - 1.0).abs() < 0.02;
-        imp.picture.set_content_fit(if fills { gtk::ContentFit::Fill } else { gtk::ContentFit::Contain });
-        imp.pictures.set_visible_child_name(if live && aspect > 0.0 { "picture" } else { "placeholder" });
-    }
-}
-
-/// The icon of a state, and the style class that colours it.
-fn look(state: &StreamState) -> (&'static str, &'static str) {
-    match state {
-        StreamState::Stopped => ("system-shutdown-symbolic", "dim-label"),
-        StreamState::Starting => ("content-loading-symbolic", "dim-label"),
-        StreamState::Ready => ("weather-clear-night-symbolic", "dim-label"),
-        StreamState::Live => ("media-record-symbolic", "success"),
-        StreamState::Reconnecting { .. } => ("dialog-warning-symbolic", "warning"),
-        StreamState::Failed { .. } => ("dialog-error-symbolic", "error"),
+    /// What the menu offers now.
+    fn update_menu(&self) {
+        let Some(stream) = self.stream() else { return };
+        let streams = self.control().config().streams;
+        let is = |other: Option<&StreamConfig>| other.is_some_and(|other| other.id == stream.id());
+        self.action_set_enabled("card.move-earlier", !is(streams.first()));
+        self.action_set_enabled("card.move-later", !is(streams.last()));
     }
 }

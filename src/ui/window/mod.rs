@@ -1,18 +1,33 @@
 //! The window: the grid of streams, or in its place what to do to have one; the server's state above it.
 
+mod files;
 mod port_dialog;
+mod rename_dialog;
+mod search;
+mod streams;
 
 use super::add_dialog::AddDialog;
-use super::error_text::change_error;
+use super::error_text::{open_error, secret_error};
+use super::preferences::Preferences;
 use super::stream_card::StreamCard;
-use crate::control::Control;
+use super::stream_page::StreamPage;
+use super::toasts;
+use crate::config::Config;
+use crate::control::{ChangeError, Control, LeftOff};
 use crate::engine::{ServerError, ServerState, Stream};
-use crate::i18n::{gettext, gettext_f};
+use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
+use glib::ControlFlow;
 use glib::subclass::InitializingObject;
+use gtk::gdk;
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+/// What needs a configuration that is served.
+const WITH_CONTROL: [&str; 6] =
+    ["win.add", "win.paste", "win.preferences", "win.search", "win.undo", "win.redo"];
 
 mod imp {
     use super::*;
@@ -23,7 +38,17 @@ mod imp {
         #[template_child]
         pub toasts: TemplateChild<adw::ToastOverlay>,
         #[template_child]
+        pub navigation: TemplateChild<adw::NavigationView>,
+        #[template_child]
         pub banner: TemplateChild<adw::Banner>,
+        #[template_child]
+        pub left_off: TemplateChild<adw::Banner>,
+        #[template_child]
+        pub secrets: TemplateChild<adw::Banner>,
+        #[template_child]
+        pub search_bar: TemplateChild<gtk::SearchBar>,
+        #[template_child]
+        pub search_entry: TemplateChild<gtk::SearchEntry>,
         #[template_child]
         pub pages: TemplateChild<gtk::Stack>,
         #[template_child]
@@ -47,16 +72,62 @@ mod imp {
             class.install_action_async("win.change-port", None, |window, _, _| async move {
                 window.change_port().await;
             });
+            class.install_action_async("win.rename-stream", string, |window, _, id| async move {
+                window.rename_stream(&text(id)).await;
+            });
+            class.install_action_async("win.duplicate-stream", string, |window, _, id| async move {
+                window.duplicate_stream(&text(id)).await;
+            });
+            class.install_action_async("win.move-earlier-stream", string, |window, _, id| async move {
+                window.move_stream(&text(id), -1).await;
+            });
+            class.install_action_async("win.move-later-stream", string, |window, _, id| async move {
+                window.move_stream(&text(id), 1).await;
+            });
             class.install_action_async("win.remove-stream", string, |window, _, id| async move {
-                if let Some(id) = id.and_then(|id| id.get::<String>()) {
-                    window.remove_stream(&id).await;
+                window.remove_stream(&text(id)).await;
+            });
+            class.install_action("win.open-stream", string, |window, _, id| {
+                window.open_stream(&text(id.cloned()))
+            });
+            class.install_action_async("win.undo", None, |window, _, _| async move {
+                window.undo().await;
+            });
+            class.install_action_async("win.redo", None, |window, _, _| async move {
+                window.redo().await;
+            });
+            class.install_action_async("win.reload", None, |window, _, _| async move {
+                window.reload().await;
+            });
+            class.install_action_async("win.paste", None, |window, _, _| async move {
+                window.paste().await;
+            });
+            class.install_action_async("win.unlock", None, |window, _, _| async move {
+                window.unlock().await;
+            });
+            class.install_action("win.start-left-off", None, |window, _, _| {
+                if let Some(control) = window.control() {
+                    control.start_left_off();
                 }
             });
-            class.install_action("win.toast", string, |window, _, sentence| {
-                if let Some(sentence) = sentence.and_then(|sentence| sentence.str()) {
-                    window.toast(sentence);
-                }
-            });
+            class.install_action("win.preferences", None, |window, _, _| window.show_preferences());
+            class.install_action("win.search", None, |window, _, _| window.search());
+            // Not accelerators of the application, which would take them from the text that is typed.
+            let (control, shift) = (gdk::ModifierType::CONTROL_MASK, gdk::ModifierType::SHIFT_MASK);
+            for (key, modifiers, action) in [
+                (gdk::Key::z, control, "win.undo"),
+                (gdk::Key::z, control | shift, "win.redo"),
+                (gdk::Key::v, control, "win.paste"),
+            ] {
+                class.add_binding(key, modifiers, move |window| {
+                    if !window.takes_keys() {
+                        return glib::Propagation::Proceed;
+                    }
+                    // An action that has nothing to do is off.
+                    let _ = WidgetExt::activate_action(window, action, None);
+                    glib::Propagation::Stop
+                });
+            }
         }
 
         fn instance_init(object: &InitializingObject<Self>) {
@@ -67,7 +138,9 @@ mod imp {
     impl ObjectImpl for Window {
         fn constructed(&self) {
             self.parent_constructed();
-            self.obj().action_set_enabled("win.add", false);
+            for action in WITH_CONTROL {
+                self.obj().action_set_enabled(action, false);
+            }
         }
     }
 
@@ -132,15 +205,7 @@ impl Window {
         });
         imp.grid.set_factory(Some(&cards));
 
-        let streams = control.engine().streams();
-        imp.grid.set_model(Some(&gtk::NoSelection::new(Some(streams.clone()))));
-        let weak = self.downgrade();
-        streams.connect_items_changed(move |streams, _, _, _| {
-            if let Some(window) = weak.upgrade() {
-                window.show_page(streams);
-            }
-        });
-        self.show_page(&streams);
+        imp.grid.set_model(Some(&gtk::NoSelection::new(Some(self.searched(control)))));
 
         let weak = self.downgrade();
         control.engine().connect_server_state_notify(move |engine| {
@@ -149,16 +214,50 @@ impl Window {
             }
         });
         self.show_server(&control.engine().server_state());
-        self.action_set_enabled("win.add", true);
+        for action in WITH_CONTROL {
+            self.action_set_enabled(action, true);
+        }
+        let weak = self.downgrade();
+        control.connect_changed(move |control| {
+            let Some(window) = weak.upgrade() else { return ControlFlow::Break };
+            window.follow(control);
+            ControlFlow::Continue
+        });
+        self.follow(control);
+        self.accept_files();
     }
 
     fn control(&self) -> Option<&Control> {
         self.imp().control.get()
     }
 
-    fn show_page(&self, streams: &gio::ListModel) {
-        let page = if streams.n_items() == 0 { "empty" } else { "streams" };
-        self.imp().pages.set_visible_child_name(page);
+    /// Shows what `control` says of itself.
+    fn follow(&self, control: &Control) {
+        let imp = self.imp();
+        self.action_set_enabled("win.undo", control.can_undo());
+        self.action_set_enabled("win.redo", control.can_redo());
+        let left_off = control.left_off().and_then(|left_off| match left_off {
+            LeftOff::Everything => Some(gettext(
+                "Headwater ended unexpectedly twice within five minutes, so no stream was started.",
+            )),
+            LeftOff::Starting { ids } => {
+                let names = names(&control.config(), &ids);
+                (!names.is_empty()).then(|| words::left_off(&names))
+            }
+        });
+        self.reveal(&imp.left_off, left_off);
+        self.reveal(&imp.secrets, control.secret_error().as_ref().map(secret_error));
+    }
+
+    /// Announced when it is new.
+    fn reveal(&self, banner: &adw::Banner, sentence: Option<String>) {
+        if let Some(sentence) = &sentence
+            && !(banner.is_revealed() && banner.title() == *sentence)
+        {
+            banner.set_title(sentence);
+            self.announce(sentence, gtk::AccessibleAnnouncementPriority::High);
+        }
+        banner.set_revealed(sentence.is_some());
     }
 
     fn show_server(&self, state: &ServerState) {
@@ -168,18 +267,77 @@ impl Window {
             return;
         };
         let words = words::server_state(state);
-        let title = words.detail.unwrap_or(words.title);
-        banner.set_use_markup(false);
-        banner.set_title(&title);
         // Another port does not help where the address is wrong.
-        self.action_set_enabled("win.change-port", !matches!(reason, ServerError::AddressUnknown { .. }));
-        banner.set_revealed(true);
-        self.announce(&title, gtk::AccessibleAnnouncementPriority::High);
+        let (label, action) = match reason {
+            ServerError::AddressUnknown { .. } => (gettext("_Preferences"), "win.preferences"),
+            _ => (gettext("_Change Port…"), "win.change-port"),
+        };
+        banner.set_button_label(Some(&label));
+        banner.set_action_name(Some(action));
+        self.reveal(banner, Some(words.detail.unwrap_or(words.title)));
     }
 
-    fn toast(&self, sentence: &str) {
-        let toast = adw::Toast::builder().title(sentence).use_markup(false).build();
-        self.imp().toasts.add_toast(toast);
+    /// Whether a key that is not for one widget alone is for the window: not while somebody types, nor for what
+    /// a dialog covers.
+    fn takes_keys(&self) -> bool {
+        let typing = gtk::prelude::GtkWindowExt::focus(self).is_some_and(|widget| widget.is::<gtk::Text>());
+        !typing && self.visible_dialog().is_none_or(|dialog| dialog.is::<Preferences>())
+    }
+
+    /// Whether the change was made; why not, is said.
+    async fn change(&self, edit: impl FnOnce(&mut Config)) -> bool {
+        let Some(control) = self.control() else { return false };
+        self.tell(control.change(edit).await)
+    }
+
+    fn tell(&self, result: Result<(), ChangeError>) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                toasts::say_change_error(&*self.imp().toasts, &error);
+                false
+            }
+        }
+    }
+
+    async fn undo(&self) {
+        if let Some(control) = self.control() {
+            self.tell(control.undo().await);
+        }
+    }
+
+    async fn redo(&self) {
+        if let Some(control) = self.control() {
+            self.tell(control.redo().await);
+        }
+    }
+
+    async fn reload(&self) {
+        let Some(control) = self.control() else { return };
+        match control.reload().await {
+            Ok(()) => toasts::say(&*self.imp().toasts, &gettext("Configuration loaded")),
+            Err(error) => {
+                let dialog = adw::AlertDialog::builder()
+                    .heading(gettext("Not Loaded"))
+                    .body(open_error(&error))
+                    .build();
+                dialog.add_response("close", &gettext("_Close"));
+                dialog.present(Some(self));
+            }
+        }
+    }
+
+    async fn unlock(&self) {
+        let Some(control) = self.control() else { return };
+        if let Err(error) = control.unlock().await {
+            toasts::say(&*self.imp().toasts, &secret_error(&error));
+        }
+    }
+
+    fn show_preferences(&self) {
+        if let Some(control) = self.control() {
+            Preferences::new(control).present(Some(self));
+        }
     }
 
     fn add(&self) {
@@ -188,40 +346,34 @@ impl Window {
         }
     }
 
+    fn open_stream(&self, id: &str) {
+        let (navigation, Some(control)) = (&self.imp().navigation, self.control()) else { return };
+        let streams = control.engine().streams();
+        // A second click comes while the page is still sliding in.
+        if navigation.navigation_stack().n_items() == 1
+            && let Some(stream) = streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
+        {
+            navigation.push(&StreamPage::new(control, &stream));
+        }
+    }
+
     async fn change_port(&self) {
         let Some(control) = self.control() else { return };
         let Some(port) = port_dialog::ask(self, control.config().server.port).await else { return };
-        if let Err(error) = control.change(|config| config.server.port = port).await {
-            self.toast(&change_error(&error));
-        }
+        self.change(|config| config.server.port = port).await;
     }
+}
 
-    async fn remove_stream(&self, id: &str) {
-        let Some(control) = self.control() else { return };
-        let config = control.config();
-        let Some(place) = config.streams.iter().position(|stream| stream.id == id) else { return };
-        let removed = config.streams[place].clone();
-        if let Err(error) = control.change(|config| config.streams.retain(|stream| stream.id != id)).await {
-            self.toast(&change_error(&error));
-            return;
-        }
+fn text(value: Option<glib::Variant>) -> String {
+    value.and_then(|value| value.get()).unwrap_or_default()
+}
 
-        // Translators: {stream} is the name of a stream.
-        let title = gettext_f("“{stream}” removed", &[("stream", &removed.name)]);
-        let toast =
-            adw::Toast::builder().title(title).use_markup(false).button_label(gettext("_Undo")).build();
-        let (window, control) = (self.downgrade(), control.clone());
-        toast.connect_button_clicked(move |_| {
-            let (window, control, removed) = (window.clone(), control.clone(), removed.clone());
-            glib::spawn_future_local(async move {
-                let restored = control
-                    .change(|config| config.streams.insert(place.min(config.streams.len()), removed))
-                    .await;
-                if let (Err(error), Some(window)) = (restored, window.upgrade()) {
-                    window.toast(&change_error(&error));
-                }
-            });
-        });
-        self.imp().toasts.add_toast(toast);
-    }
+/// In the order of the configuration.
+fn names(config: &Config, ids: &BTreeSet<String>) -> Vec<String> {
+    config
+        .streams
+        .iter()
+        .filter(|stream| ids.contains(&stream.id))
+        .map(|stream| stream.name.clone())
+        .collect()
 }

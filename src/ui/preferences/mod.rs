@@ -1,0 +1,48 @@
+//! What is set for all streams: where the server listens, and who its users are. Opened over the window.
+
+mod add_user_page;
+mod server_page;
+mod user_page;
+mod users_page;
+
+use crate::control::Control;
+use adw::prelude::*;
+use adw::subclass::prelude::*;
+use server_page::ServerPage;
+use users_page::UsersPage;
+
+mod imp {
+    use super::*;
+
+    #[derive(Default)]
+    pub struct Preferences;
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Preferences {
+        const NAME: &'static str = "HeadwaterPreferences";
+        type Type = super::Preferences;
+        type ParentType = adw::PreferencesDialog;
+    }
+
+    impl ObjectImpl for Preferences {}
+    impl WidgetImpl for Preferences {}
+    impl AdwDialogImpl for Preferences {}
+    impl PreferencesDialogImpl for Preferences {}
+}
+
+glib::wrapper! {
+    pub struct Preferences(ObjectSubclass<imp::Preferences>)
+        @extends adw::PreferencesDialog, adw::Dialog, gtk::Widget,
+        @implements gtk::Accessible, gtk::Buildable, gtk::ConstraintTarget, gtk::ShortcutManager;
+}
+
+impl Preferences {
+    pub fn new(control: &Control) -> Self {
+        let preferences: Self = glib::Object::new();
+        let server = ServerPage::new(control);
+        preferences.set_focus(Some(server.first_row()));
+        preferences.add(&server);
+        preferences.add(&UsersPage::new(control));
+        preferences
+    }
+}

@@ -1,0 +1,225 @@
+//! How the picture is served: size, frame rate, codec, bitrate; and what came of it.
+
+use super::choice_row::ChoiceRow;
+use super::form::Form;
+use super::preset_row::{Preset, PresetRow};
+use crate::config::{Bitrate, Codec, FrameRate, Rendition, Size, StreamConfig, StreamField};
+use crate::engine::Encoding;
+use crate::i18n::gettext;
+use crate::words;
+use adw::prelude::*;
+use std::cell::Cell;
+use std::rc::Rc;
+
+const SIZES: [Size; 5] = [
+    Size::Source,
+    Size::Pixels { width: 1920, height: 1080 },
+    Size::Pixels { width: 1280, height: 720 },
+    Size::Pixels { width: 854, height: 480 },
+    Size::Pixels { width: 640, height: 360 },
+];
+
+const FRAME_RATES: [FrameRate; 9] = [
+    FrameRate::Source,
+    FrameRate::Fixed { numerator: 5, denominator: 1 },
+    FrameRate::Fixed { numerator: 10, denominator: 1 },
+    FrameRate::Fixed { numerator: 15, denominator: 1 },
+    FrameRate::Fixed { numerator: 24, denominator: 1 },
+    FrameRate::Fixed { numerator: 25, denominator: 1 },
+    FrameRate::Fixed { numerator: 30_000, denominator: 1001 },
+    FrameRate::Fixed { numerator: 30, denominator: 1 },
+    FrameRate::Fixed { numerator: 60, denominator: 1 },
+];
+
+/// kbit/s, where nothing is served yet that could be the start.
+const BITRATE_START: u32 = 2500;
+
+pub struct PictureGroup {
+    pub widget: adw::PreferencesGroup,
+    size: PresetRow<Size>,
+    frame_rate: PresetRow<FrameRate>,
+    codec: Rc<ChoiceRow<Codec>>,
+    automatic: adw::SwitchRow,
+    bitrate: adw::SpinRow,
+    served: adw::ActionRow,
+    /// The rows are set, not used.
+    filling: Rc<Cell<bool>>,
+}
+
+impl PictureGroup {
+    pub fn new(form: &Form) -> Self {
+        let widget = adw::PreferencesGroup::builder().title(gettext("Picture")).build();
+
+        let (checked, chosen) = (form.clone(), form.clone());
+        let size = PresetRow::new(
+            Preset {
+                title: gettext("Size"),
+                custom_title: gettext("Width x Height"),
+                choices: SIZES.to_vec(),
+                name: |size| words::size(*size),
+                read: read_size,
+                write: |size| match size {
+                    Size::Source => String::new(),
+                    Size::Pixels { .. } => (*size).into(),
+                },
+            },
+            move |size| {
+                checked.problem(
+                    |field| matches!(field, StreamField::Size(_)),
+                    |stream| {
+                        rendition(stream).size = size;
+                    },
+                )
+            },
+            move |size| chosen.choose(move |stream| rendition(stream).size = size),
+        );
+
+        let (checked, chosen) = (form.clone(), form.clone());
+        let frame_rate = PresetRow::new(
+            Preset {
+                title: gettext("Frame Rate"),
+                custom_title: gettext("Frames per Second"),
+                choices: FRAME_RATES.to_vec(),
+                name: |rate| words::frame_rate(*rate),
+                read: read_frame_rate,
+                write: |rate| match rate {
+                    FrameRate::Source => String::new(),
+                    FrameRate::Fixed { .. } => (*rate).into(),
+                },
+            },
+            move |rate| {
+                checked.problem(
+                    |field| matches!(field, StreamField::FrameRate(_)),
+                    |stream| {
+                        rendition(stream).frame_rate = rate;
+                    },
+                )
+            },
+            move |rate| chosen.choose(move |stream| rendition(stream).frame_rate = rate),
+        );
+
+        let chosen = form.clone();
+        let codecs = [Codec::H264, Codec::Mjpeg].map(|codec| (codec, words::codec(codec).to_owned()));
+        let codec = ChoiceRow::new(&gettext("Codec"), codecs, move |codec| {
+            chosen.choose(move |stream| rendition(stream).codec = codec);
+        });
+
+        let automatic = adw::SwitchRow::builder()
+            .title(gettext("Automatic Bitrate"))
+            .subtitle(gettext("By size and frame rate"))
+            .build();
+        let bitrate = adw::SpinRow::with_range(50.0, 100_000.0, 100.0);
+        bitrate.set_title(&gettext("Bitrate (kbit/s)"));
+        let served = adw::ActionRow::builder()
+            .title(gettext("What Is Served"))
+            .use_markup(false)
+            .css_classes(["property"])
+            .build();
+
+        let filling = Rc::new(Cell::new(false));
+        let (chosen, set) = (form.clone(), filling.clone());
+        automatic.connect_active_notify(move |row| {
+            if !set.get() {
+                let bitrate = if row.is_active() {
+                    Bitrate::Auto
+                } else {
+                    // From what it is now, so that the switch alone changes nothing.
+                    let now = chosen.stream().encoding().and_then(|encoding| encoding.bitrate_kbps);
+                    Bitrate::Kbps(now.unwrap_or(BITRATE_START))
+                };
+                chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
+            }
+        });
+        let (chosen, set) = (form.clone(), filling.clone());
+        bitrate.connect_value_notify(move |row| {
+            if !set.get() {
+                let bitrate = Bitrate::Kbps(row.value() as u32);
+                chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
+            }
+        });
+
+        size.add_to(&widget);
+        frame_rate.add_to(&widget);
+        widget.add(&codec.row);
+        widget.add(&automatic);
+        widget.add(&bitrate);
+        widget.add(&served);
+        Self { widget, size, frame_rate, codec, automatic, bitrate, served, filling }
+    }
+
+    pub fn show(&self, stream: &StreamConfig) {
+        let rendition = stream.main_rendition();
+        self.size.show(&rendition.size);
+        self.frame_rate.show(&rendition.frame_rate);
+        self.codec.show(&rendition.codec, |codec| words::codec(*codec).to_owned());
+
+        self.filling.set(true);
+        // JPEG pictures have a quality instead.
+        let has_bitrate = rendition.codec != Codec::Mjpeg;
+        self.automatic.set_visible(has_bitrate);
+        self.automatic.set_active(rendition.bitrate == Bitrate::Auto);
+        self.bitrate.set_visible(has_bitrate && rendition.bitrate != Bitrate::Auto);
+        if let Bitrate::Kbps(kbps) = rendition.bitrate {
+            self.bitrate.set_value(f64::from(kbps));
+        }
+        self.filling.set(false);
+    }
+
+    pub fn show_encoding(&self, encoding: Option<&Encoding>) {
+        let sentence = match encoding.map(words::encoding) {
+            Some(words) => [Some(words.title), words.detail, words.hint]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("\n"),
+            None => gettext("Known as soon as somebody watches"),
+        };
+        self.served.set_subtitle(&sentence);
+    }
+}
+
+/// The main rendition, to be changed.
+fn rendition(stream: &mut StreamConfig) -> &mut Rendition {
+    if stream.renditions.is_empty() {
+        stream.renditions.push(Rendition::default());
+    }
+    &mut stream.renditions[0]
+}
+
+fn read_size(text: &str) -> Result<Size, String> {
+    let plain = text.replace('×', "x").replace(' ', "");
+    match Size::try_from(plain) {
+        Ok(size @ Size::Pixels { .. }) => Ok(size),
+        _ => Err(gettext("Write width and height, like 1280x720.")),
+    }
+}
+
+fn read_frame_rate(text: &str) -> Result<FrameRate, String> {
+    match FrameRate::try_from(text.replace(' ', "")) {
+        Ok(rate @ FrameRate::Fixed { .. }) => Ok(rate),
+        _ => Err(gettext("Write a number, like 25, or a fraction, like 30000/1001.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_people_write_it() {
+        let size = Ok(Size::Pixels { width: 800, height: 600 });
+        assert_eq!(read_size("800x600"), size);
+        assert_eq!(read_size("800 × 600"), size);
+        assert!(read_size("800").is_err());
+        assert!(read_size("source").is_err(), "that is chosen above");
+    }
+
+    #[test]
+    fn a_frame_rate_is_read_as_a_number_or_a_fraction() {
+        assert_eq!(
+            read_frame_rate("30000 / 1001"),
+            Ok(FrameRate::Fixed { numerator: 30_000, denominator: 1001 })
+        );
+        assert!(read_frame_rate("fast").is_err());
+    }
+}

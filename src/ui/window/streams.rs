@@ -1,0 +1,70 @@
+//! What is done with a stream as a whole: rename, duplicate, move, remove.
+
+use super::super::toasts;
+use super::{Window, rename_dialog};
+use crate::config::{Config, StreamConfig, suggest_path};
+use crate::i18n::gettext_f;
+use adw::subclass::prelude::*;
+
+impl Window {
+    /// The configuration with the place of a stream in it, if it is there still.
+    fn find_stream(&self, id: &str) -> Option<(Config, usize)> {
+        let config = self.control()?.config();
+        let place = config.streams.iter().position(|stream| stream.id == id)?;
+        Some((config, place))
+    }
+
+    pub(super) async fn rename_stream(&self, id: &str) {
+        let Some((config, place)) = self.find_stream(id) else { return };
+        let Some(name) = rename_dialog::ask(self, config, place).await else { return };
+        self.change_stream(id, |stream| stream.name = name).await;
+    }
+
+    async fn change_stream(&self, id: &str, edit: impl FnOnce(&mut StreamConfig)) {
+        self.change(|config| {
+            if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
+                edit(stream);
+            }
+        })
+        .await;
+    }
+
+    pub(super) async fn duplicate_stream(&self, id: &str) {
+        let Some((config, place)) = self.find_stream(id) else { return };
+        let original = &config.streams[place];
+        let taken: Vec<&str> = config.streams.iter().map(|stream| stream.path.as_str()).collect();
+        let copy = StreamConfig {
+            id: glib::uuid_string_random().into(),
+            // Translators: the name of a stream that was made as a copy of the stream {stream}.
+            name: gettext_f("{stream} (Copy)", &[("stream", &original.name)]),
+            path: suggest_path(original.path.trim_start_matches('/'), &taken),
+            ..original.clone()
+        };
+        self.change(|config| config.streams.insert((place + 1).min(config.streams.len()), copy)).await;
+    }
+
+    /// Moves a stream among the others: -1 is one place earlier, 1 is one place later.
+    pub(super) async fn move_stream(&self, id: &str, by: isize) {
+        let Some((config, place)) = self.find_stream(id) else { return };
+        let Some(target) = place.checked_add_signed(by).filter(|place| *place < config.streams.len()) else {
+            return;
+        };
+        self.change(|config| {
+            if config.streams.get(place).is_some_and(|stream| stream.id == id) {
+                config.streams.swap(place, target);
+            }
+        })
+        .await;
+    }
+
+    pub(super) async fn remove_stream(&self, id: &str) {
+        let Some((config, place)) = self.find_stream(id) else { return };
+        if self.change(|config| config.streams.retain(|stream| stream.id != id)).await
+            && let Some(control) = self.control()
+        {
+            // Translators: {stream} is the name of a stream.
+            let title = gettext_f("“{stream}” removed", &[("stream", &config.streams[place].name)]);
+            toasts::say_undoable(&*self.imp().toasts, control, &title);
+        }
+    }
+}
