@@ -355,12 +355,15 @@ def the_server_is_moved_to_another_port(window):
 
 def can_watch(window, path, login=""):
     """A real player says whether somebody can watch."""
-    address = f"rtsp://{login}127.0.0.1:{window.saved()['server']['port']}{path}"
+    names = lambda: (node.get_name() for node in window.nodes())  # noqa: E731
+    address = wait_for("the address", lambda: next((n for n in names() if re.match(f"rtsp://.*{path}$", n)), None))
+    address = address.replace("//", f"//{login}")
     command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-timeout", "5000000", "-i", address]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def a_user_is_added_with_rights_and_removed(window):
+    window.says("Lobby", "Live")
     assert can_watch(window, "/lobby")
     window.key("ctrl+comma")
     window.press("Users")
