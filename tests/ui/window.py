@@ -271,7 +271,7 @@ def a_switch_applies_at_once(window):
 
 
 def what_is_removed_can_be_brought_back(window):
-    window.choose("Menu of Garage", 5)
+    window.choose("Menu of Garage", 6)
     window.gone("Turn on Garage")
     assert [stream["id"] for stream in window.saved()["streams"]][:1] == ["lobby"]
     window.press("Undo")

@@ -34,8 +34,8 @@ impl TextRow {
             }
         });
         let weak = Rc::downgrade(&this);
-        this.row.connect_apply(move |row| {
-            let Some(this) = weak.upgrade() else { return };
+        let applied = Rc::new(move |row: &adw::EntryRow| {
+            let Some(this) = weak.upgrade().filter(|this| this.is_typed()) else { return };
             let text = row.text().trim().to_owned();
             match check(&text) {
                 None => {
@@ -45,6 +45,11 @@ impl TextRow {
                 problem => this.set_problem(problem.as_deref()),
             }
         });
+        // The row has its button, and emits this, only for text that was typed with its own keys.
+        let entered = applied.clone();
+        this.row.connect_apply(move |row| applied(row));
+        this.row.connect_entry_activated(move |row| entered(row));
+
         let keys = gtk::EventControllerKey::new();
         keys.set_propagation_phase(gtk::PropagationPhase::Capture);
         let weak = Rc::downgrade(&this);
