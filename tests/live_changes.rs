@@ -45,13 +45,21 @@ fn config() -> Config {
 }
 
 /// An engine that runs on this thread, while a test on another one changes its configuration.
-struct Hands(async_channel::Sender<(Config, async_channel::Sender<()>)>);
+struct Hands(async_channel::Sender<Order>);
+
+/// Something to be done with the engine, on its own thread, and whom to tell that it is done.
+type Order = (Box<dyn FnOnce(&Engine) + Send>, async_channel::Sender<()>);
 
 impl Hands {
-    fn apply(&self, config: &Config) {
+    fn with(&self, work: impl FnOnce(&Engine) + Send + 'static) {
         let (done, wait) = async_channel::bounded(1);
-        self.0.send_blocking((config.clone(), done)).unwrap();
+        self.0.send_blocking((Box::new(work), done)).unwrap();
         wait.recv_blocking().unwrap();
+    }
+
+    fn apply(&self, config: &Config) {
+        let config = config.clone();
+        self.with(move |engine| engine.apply(&config, &Passwords::default()));
     }
 }
 
@@ -59,7 +67,7 @@ impl Hands {
 fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
     let _one = ENGINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let context = glib::MainContext::default();
-    let (changes, received) = async_channel::unbounded::<(Config, async_channel::Sender<()>)>();
+    let (changes, received) = async_channel::unbounded::<Order>();
     let (ready, started) = async_channel::bounded(1);
     thread::scope(|scope| {
         let user = scope.spawn(move || {
@@ -76,8 +84,8 @@ fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
                         until_ready(&stream).await;
                     }
                     ready.send(engine.address("").unwrap()).await.unwrap();
-                    while let Ok((config, done)) = received.recv().await {
-                        engine.apply(&config, &Passwords::default());
+                    while let Ok((work, done)) = received.recv().await {
+                        work(&engine);
                         done.send(()).await.unwrap();
                     }
                     engine.stop().await;
@@ -144,6 +152,41 @@ fn overlays_bitrate_and_name_change_while_a_reader_watches() {
         // One frame of 25 a second.
         let uneven: Vec<_> = steps(&packets).into_iter().filter(|step| *step != 3600).collect();
         assert!(uneven.is_empty(), "RTP time made steps of {uneven:?}");
+        reader.leave();
+    });
+}
+
+#[test]
+fn a_preview_of_a_stream_that_began_late_leaves_its_readers_their_pictures() {
+    with_engine(|hands, address| {
+        // Longer than any picture may be late.
+        thread::sleep(Duration::from_secs(2));
+        let mut config = config();
+        config.streams.push(stream("late"));
+        hands.apply(&config);
+        hands.with(|engine| {
+            let late = engine.streams().iter::<Stream>().flatten().find(|stream| stream.id() == "late");
+            let preview = gst::parse::bin_from_description(
+                "queue leaky=downstream max-size-buffers=1 ! fakesink sync=true qos=true async=false",
+                true,
+            );
+            // Looked at until the engine ends.
+            std::mem::forget(late.unwrap().add_branch(&preview.unwrap()));
+        });
+        let address = format!("{address}/late");
+        let start = std::time::Instant::now();
+        while Client::connect(&address).describe().status != 200 {
+            assert!(start.elapsed() < PATIENCE, "the stream did not start");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let reader = Client::connect(&address).play(Transport::Tcp);
+        reader.wait_for("packet", PATIENCE, |_| true);
+        thread::sleep(Duration::from_millis(200));
+        reader.forget();
+        thread::sleep(Duration::from_secs(2));
+        let packets = reader.packets();
+        assert!(steps(&packets).len() > 40, "only {} pictures came in 2 s", steps(&packets).len());
+        assert!(steps(&packets).iter().all(|step| *step == 3600), "pictures were left out");
         reader.leave();
     });
 }

@@ -106,19 +106,22 @@ impl Control {
     }
 
     async fn open_with(path: PathBuf, state: Option<PathBuf>) -> Result<Self, OpenError> {
-        let (lock, file, run) = in_background(move || {
+        let (lock, file) = in_background(move || {
             let lock = ConfigLock::take(&path)?;
             let file = load(&path)?;
-            Ok::<_, OpenError>((lock, file, state.and_then(|state| begin_run(&state, &path))))
+            Ok::<_, OpenError>((lock, file))
         })
         .await?;
-        let (left_off, run) = run.unzip();
-        let left_off = left_off.flatten();
         if !file.exists() {
             tracing::info!("{} does not exist: a demo is served", file.path().display());
         }
         let config = file.config().clone();
         let engine = Engine::new()?;
+        // Only now: whoever gives up while the keyring is asked has not crashed.
+        let path = file.path().to_owned();
+        let run = in_background(move || state.and_then(|state| begin_run(&state, &path))).await;
+        let (left_off, run) = run.unzip();
+        let left_off = left_off.flatten();
 
         match &left_off {
             None => {}
@@ -385,7 +388,7 @@ fn begin_run(folder: &Path, config: &Path) -> Option<(Option<LeftOff>, Run)> {
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    gio::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    blocking::unblock(work).await
 }
 
 #[cfg(test)]

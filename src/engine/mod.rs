@@ -122,8 +122,13 @@ impl Engine {
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords));
-        for gone in old.iter().filter(|old| config.streams.iter().all(|new| new.id != old.id)) {
-            self.remove(&gone.id, &gone.path);
+        // Every path that is given up is free before one is taken: streams may exchange theirs.
+        for old in old {
+            match config.streams.iter().find(|new| new.id == old.id) {
+                None => self.remove(old),
+                Some(new) if change::of_stream(old, new) == Change::Restart => self.unmount(old),
+                Some(_) => {}
+            }
         }
         for (place, new) in config.streams.iter().enumerate() {
             match old.iter().find(|old| old.id == new.id) {
@@ -189,8 +194,6 @@ impl Engine {
             Change::None => {}
             Change::Live => stream.adjust(new),
             Change::Restart => {
-                self.server().unmount(&old.path);
-                self.server().dismiss(&old.id);
                 stream.restart(new);
                 if new.enabled {
                     self.server().mount(&new.id, &new.path, stream.feed());
@@ -199,16 +202,19 @@ impl Engine {
         }
     }
 
-    fn remove(&self, id: &str, path: &str) {
-        self.server().unmount(path);
-        self.server().dismiss(id);
-        if let Some(place) =
-            self.imp().streams.iter::<Stream>().flatten().position(|stream| stream.id() == id)
-        {
-            if let Some(stream) = self.stream(id) {
+    fn unmount(&self, config: &StreamConfig) {
+        self.server().unmount(&config.path);
+        self.server().dismiss(&config.id);
+    }
+
+    fn remove(&self, config: &StreamConfig) {
+        self.unmount(config);
+        let streams = &self.imp().streams;
+        if let Some(place) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == config.id) {
+            if let Some(stream) = self.stream(&config.id) {
                 stream.stop();
             }
-            self.imp().streams.remove(place as u32);
+            streams.remove(place as u32);
         }
     }
 
@@ -238,7 +244,14 @@ impl Engine {
             stream.stop();
         }
         glib::timeout_future(server::GOODBYE).await;
-        self.server().shut_down();
+        self.server().shut_down().await;
+        let streams: Vec<Stream> = self.imp().streams.iter::<Stream>().flatten().collect();
+        let ended = async {
+            for stream in &streams {
+                stream.ended().await;
+            }
+        };
+        server::within(server::PATIENCE, ended).await;
         self.imp().streams.remove_all();
         self.imp().config.take();
         self.set_server_state(ServerState::Stopped);

@@ -83,6 +83,11 @@ struct Runner {
     last_key_frame: Instant,
     /// The picture count when it was last looked at, and since when it has stood there.
     watched: (u64, Instant),
+    /// When it is looked at next.
+    watch_at: Instant,
+    /// What a graph told while it was asleep. Its threads are held in the middle of what they do, and would
+    /// hold this one.
+    kept: Vec<GraphEvent>,
 }
 
 /// Starts the thread of a stream. It ends on [`Command::Stop`].
@@ -115,6 +120,8 @@ pub fn spawn(
         key_frame_at: None,
         last_key_frame: now,
         watched: (0, now),
+        watch_at: now,
+        kept: Vec::new(),
     };
     std::thread::Builder::new().name(name).spawn(move || runner.run(&inbox)).map(|_| ())
 }
@@ -123,6 +130,7 @@ impl Runner {
     fn run(mut self, inbox: &mpsc::Receiver<Command>) {
         loop {
             let command = match self.next_deadline() {
+                Some(at) if at <= Instant::now() => None,
                 Some(at) => match inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
                     Ok(command) => Some(command),
                     Err(mpsc::RecvTimeoutError::Timeout) => None,
@@ -142,12 +150,13 @@ impl Runner {
                 self.lost(reason);
             }
         }
-        self.shut_down();
+        // Readers are told first: the graph may take its time.
         self.feed.end();
+        self.shut_down();
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let watch = (self.graph.is_some() && self.awake).then(|| Instant::now() + WATCH);
+        let watch = (self.graph.is_some() && self.awake).then_some(self.watch_at);
         [self.retry_at, self.key_frame_at, watch].into_iter().flatten().min()
     }
 
@@ -208,6 +217,10 @@ impl Runner {
     }
 
     fn handle_graph(&mut self, what: GraphEvent) -> Result<(), StreamError> {
+        if !self.awake {
+            self.kept.push(what);
+            return Ok(());
+        }
         match what {
             GraphEvent::Flowing => self.flowing(),
             GraphEvent::Source(event) => match &mut self.graph {
@@ -276,6 +289,7 @@ impl Runner {
     fn wake(&mut self) -> Result<(), StreamError> {
         let Some(graph) = &mut self.graph else { return Ok(()) };
         self.watched = (0, Instant::now());
+        self.watch_at = Instant::now() + WATCH;
         for (number, bin) in &self.branches {
             graph.add_branch(*number, bin)?;
         }
@@ -284,7 +298,13 @@ impl Runner {
         if self.feed.is_wanted() {
             self.start_encoding()?;
         }
-        self.graph.as_ref().map_or(Ok(()), Graph::wake)
+        if let Some(graph) = &self.graph {
+            graph.wake();
+        }
+        for what in std::mem::take(&mut self.kept) {
+            self.handle_graph(what)?;
+        }
+        Ok(())
     }
 
     /// The first picture passed since the source was woken.
@@ -322,7 +342,7 @@ impl Runner {
             return Ok(());
         }
         if let Some(graph) = &self.graph {
-            graph.sleep()?;
+            graph.sleep();
         }
         self.awake = false;
         self.set_state(StreamState::Ready);
@@ -368,7 +388,8 @@ impl Runner {
             self.retry_at = None;
             return self.start();
         }
-        if let (Some(graph), true) = (&self.graph, self.awake) {
+        if let (Some(graph), true) = (&self.graph, self.awake && self.watch_at <= now) {
+            self.watch_at = now + WATCH;
             let pictures = graph.pictures();
             if pictures != self.watched.0 {
                 self.watched = (pictures, now);
@@ -396,6 +417,7 @@ impl Runner {
     fn shut_down(&mut self) {
         self.graph_number += 1;
         self.awake = false;
+        self.kept.clear();
         self.missing_plugin = None;
         self.key_frame_at = None;
         self.feed.set_serving(false);

@@ -36,6 +36,8 @@ mod imp {
         pub access: RefCell<AccessState>,
         pub commands: OnceCell<mpsc::Sender<Command>>,
         pub feed: OnceCell<Arc<Feed>>,
+        /// Closed when the thread has ended.
+        pub events: OnceCell<async_channel::Receiver<Event>>,
         pub next_branch: Cell<u64>,
     }
 
@@ -75,6 +77,7 @@ impl Stream {
             .build();
         stream.imp().commands.set(commands).expect("set once, here");
         stream.imp().feed.set(feed).expect("set once, here");
+        stream.imp().events.set(received.clone()).expect("set once, here");
         let weak = stream.downgrade();
         glib::spawn_future_local(async move {
             while let Ok(event) = received.recv().await {
@@ -111,6 +114,8 @@ impl Stream {
     /// Serves this configuration from now on. Present readers get a clean end.
     pub(super) fn restart(&self, config: &StreamConfig) {
         self.describe(config);
+        // The thread may be busy, and nobody must be given what is going to end.
+        self.feed().set_serving(false);
         self.send(Command::Restart(Box::new(config.clone())));
     }
 
@@ -136,6 +141,14 @@ impl Stream {
     /// Ends what runs; its readers get an RTCP BYE.
     pub(super) fn stop(&self) {
         self.send(Command::Stop);
+    }
+
+    /// Waits until the thread has ended after [`Stream::stop`].
+    pub(super) async fn ended(&self) {
+        let events = self.imp().events.get().expect("set when made");
+        while let Ok(event) = events.recv().await {
+            self.on_event(event);
+        }
     }
 
     /// Gives the stream's pictures to a bin with a `sink` pad, such as a preview, until the guard is dropped.

@@ -19,6 +19,7 @@ pub fn say_change_error(widget: &impl IsA<gtk::Widget>, error: &ChangeError) {
         toast.set_action_name(Some("win.reload"));
         // It stays until something is done about it.
         toast.set_timeout(0);
+        toast.set_priority(adw::ToastPriority::High);
     }
     show(widget, &toast);
 }
@@ -28,6 +29,8 @@ pub fn say_undoable(widget: &impl IsA<gtk::Widget>, control: &Control, sentence:
     let toast = titled(sentence);
     toast.set_button_label(Some(&gettext("_Undo")));
     toast.set_action_name(Some("win.undo"));
+    // Behind others it could come too late.
+    toast.set_priority(adw::ToastPriority::High);
     show(widget, &toast);
     let weak = toast.downgrade();
     control.connect_changed(move |_| {

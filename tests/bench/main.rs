@@ -1,46 +1,102 @@
-//! `build-aux/shell cargo test --release --test bench` measures what is promised in CONTRIBUTING.md, prints a table
-//! and writes `target/bench.json`. `-- --short` is a quick look that fails only where a figure is far from its goal: on a
-//! machine that does other things, nothing more can be said.
+//! Measures the built program with real readers and a real window, prints a table and writes JSON.
+//!
+//! `cargo test --release --test bench` is the full form; with `-- --short` it takes less than a minute, and only
+//! tells working from broken. Figures are of this machine, and of a machine that does nothing else.
 
-mod figures;
+#[cfg(feature = "gui")]
+mod desktop;
+mod machine;
+mod quality;
+mod report;
 mod serving;
 #[cfg(feature = "gui")]
 mod window;
 
+#[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../program/program.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod program;
+#[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../program/rtsp.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod rtsp;
 
-use figures::Figures;
+use clap::Parser;
+use report::{Report, Row};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// How long and how often is measured.
-pub struct Extent {
-    pub seconds: u64,
-    pub starts: u32,
-    pub readers: u32,
-    /// How many times its goal a figure may be.
-    pub slack: f64,
+/// Measures Headwater.
+#[derive(Parser)]
+struct Arguments {
+    /// Less than a minute: says whether it works, not how well
+    #[arg(long)]
+    short: bool,
+
+    /// Where the figures go [default: bench.json in cargo's target folder]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Only what has one of these words in its name
+    words: Vec<String>,
 }
 
-fn main() -> ExitCode {
-    #[cfg(feature = "gui")]
-    if window::is_asked_for() {
-        return window::show();
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Short,
+    Full,
+}
+
+impl Form {
+    pub fn pick<T>(self, short: T, full: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Full => full,
+        }
     }
-    let short = std::env::args().any(|argument| argument == "--short");
-    let extent = if short {
-        Extent { seconds: 3, starts: 5, readers: 20, slack: 4.0 }
-    } else {
-        Extent { seconds: 10, starts: 20, readers: 100, slack: 1.0 }
-    };
-    let mut figures = Figures::default();
-    serving::measure(&extent, &mut figures);
+}
+
+/// What is measured together, under the name that it is asked for by.
+type Measurement = (&'static str, fn(Form) -> Vec<Row>);
+
+const MEASUREMENTS: &[Measurement] = &[
+    ("waking", serving::waking),
+    ("joining", serving::joining),
+    ("memory", serving::memory),
     #[cfg(feature = "gui")]
-    window::measure(&extent, &mut figures);
-    figures.write();
-    if figures.are_good(extent.slack) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ("start", window::start),
+    #[cfg(feature = "gui")]
+    ("stall", window::stall),
+    ("bare pipeline", serving::bare_pipeline),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let form = if arguments.short { Form::Short } else { Form::Full };
+    let json =
+        arguments.json.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json"));
+    gst::init().expect("GStreamer starts");
+
+    let mut report = Report::new(form == Form::Short);
+    println!("{}", report.machine);
+    for (name, measure) in MEASUREMENTS {
+        if !arguments.words.is_empty() && !arguments.words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        match catch_unwind(AssertUnwindSafe(|| measure(form))) {
+            Ok(rows) => {
+                rows.iter().for_each(|row| println!("\n{row}"));
+                report.rows.extend(rows);
+            }
+            // What went wrong was said by the panic; the other rows are worth having.
+            Err(_) => report.failed.push((*name).to_owned()),
+        }
+    }
+    let text = serde_json::to_string_pretty(&report).expect("figures are JSON");
+    std::fs::write(&json, text).unwrap_or_else(|error| panic!("{}: {error}", json.display()));
+    println!("\nwritten to {}", json.display());
+
+    let complaints = report.complaints();
+    complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
+    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,191 +1,333 @@
-//! What readers wait for, and what serving costs, without a window.
+//! What readers wait for, and what they cost: measured without a window.
 
-use crate::Extent;
-use crate::figures::{Figures, percentile};
+use crate::Form;
+use crate::machine::{Usage, resident_memory};
 use crate::program::{PATIENCE, Program, Stream};
-use crate::rtsp::{Client, Reader, Transport};
-use std::fs;
+use crate::quality::{FULL_HD, HD, PATTERN, Picture, encoder};
+use crate::report::{Figure, Row, mean, quantile};
+use crate::rtsp::{Client, Reader, Transport, frames};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub fn measure(extent: &Extent, figures: &mut Figures) {
-    wake_up(extent, figures);
-    late_readers(extent, figures);
-    for transport in [Transport::Tcp, Transport::Udp] {
-        cost_of_readers(transport, extent, figures);
+/// Until encoder and memory have settled after a change.
+fn settle(form: Form) {
+    thread::sleep(Duration::from_secs(form.pick(1, 3)));
+}
+
+/// Beyond this a player would have given up on a picture; on any machine, in any build.
+const BROKEN_MS: f64 = 1000.0;
+
+fn streams(number: usize, picture: Picture) -> Vec<Stream> {
+    (0..number).map(|n| Stream::pattern(&format!("s{n}"), PATTERN).picture(&picture.rendition())).collect()
+}
+
+fn row(name: &'static str, workload: impl Into<String>, picture: Picture) -> Row {
+    Row {
+        name,
+        workload: workload.into(),
+        encoder: Some(encoder()),
+        renderer: None,
+        size: picture.words,
+        ssim: None,
+        figures: Vec::new(),
+        threads: Vec::new(),
     }
-    memory(figures);
-    overhead(extent, figures);
 }
 
-fn lobby() -> Stream {
-    Stream::pattern("lobby", "smpte")
-}
-
-fn wake_up(extent: &Extent, figures: &mut Figures) {
-    let mut program = Program::start(&[], &[lobby()]);
-    let address = program.address("lobby");
-    let mut asleep = 0;
-    let mut waits: Vec<Duration> = (0..extent.starts)
-        .map(|_| {
-            let start = Instant::now();
-            let reader = Client::connect(&address).play(Transport::Tcp);
-            let wait = reader.wait_for("packet", PATIENCE, |_| true).at - start;
-            asleep = program.log().len();
-            reader.leave();
-            program.wait_for_log("lobby: ready", asleep);
-            wait
-        })
-        .collect();
-    program.stop();
-    waits.sort();
-    figures.add_milliseconds(
-        "connecting to first packet of a sleeping stream, median",
-        percentile(&waits, 0.5),
-        Some(100.0),
-    );
-    figures.add_milliseconds(
-        "connecting to first packet of a sleeping stream, longest",
-        percentile(&waits, 1.0),
-        None,
-    );
-}
-
-fn late_readers(extent: &Extent, figures: &mut Figures) {
-    let mut program = Program::start(&[], &[lobby()]);
-    let address = program.address("lobby");
-    let mut readers = vec![awake(&address, Transport::Tcp)];
-    let mut waits: Vec<Duration> = (0..extent.readers)
-        .map(|number| {
-            // At another place between two key frames each time.
-            thread::sleep(Duration::from_millis(50 + u64::from(number * 37 % 100)));
-            let transport = if number.is_multiple_of(2) { Transport::Tcp } else { Transport::Udp };
-            let reader = Client::connect(&address).play(transport);
-            let wait = reader.wait_for("key frame", PATIENCE, |packet| packet.key).at - reader.asked;
-            readers.push(reader);
-            wait
-        })
-        .collect();
-    drop(readers);
-    program.stop();
-    waits.sort();
-    let name = format!("PLAY to first key frame, {} late readers", extent.readers);
-    figures.add_milliseconds(format!("{name}, median"), percentile(&waits, 0.5), None);
-    figures.add_milliseconds(format!("{name}, 99th percentile"), percentile(&waits, 0.99), Some(100.0));
-}
-
-fn awake(address: &str, transport: Transport) -> Reader {
+/// A reader that has a picture.
+fn reader(address: &str, transport: Transport) -> Reader {
     let reader = Client::connect(address).play(transport);
-    reader.wait_for("packet", PATIENCE, |_| true);
+    reader.wait_for("key frame", PATIENCE, |packet| packet.key);
     reader
 }
 
-fn cost_of_readers(transport: Transport, extent: &Extent, figures: &mut Figures) {
-    let mut program = Program::start(&[], &[lobby()]);
-    let address = program.address("lobby");
-    let first = awake(&address, transport);
-    let one = share_of_a_core(program.pid(), extent.seconds);
-    let more: Vec<Reader> = (0..extent.readers).map(|_| awake(&address, transport)).collect();
-    let all = share_of_a_core(program.pid(), extent.seconds);
-    drop((first, more));
-    program.stop();
-    let hundred = (all - one) * 100.0 / f64::from(extent.readers);
-    figures.add(format!("processor time of one reader and the encoder, {transport:?}"), one, "%", None);
-    figures.add(format!("processor time of 100 readers more, {transport:?}"), hundred, "%", None);
+/// Leaves, and waits until the stream sleeps again.
+fn leave_alone(program: &Program, stream: &str, reader: Reader) {
+    let from = program.log().len();
+    reader.leave();
+    program.wait_for_log(&format!("{stream}: ready"), from);
 }
 
-/// In per cent of one core, over some seconds.
-fn share_of_a_core(process: u32, seconds: u64) -> f64 {
-    let (start, before) = (Instant::now(), processor_time(process));
-    thread::sleep(Duration::from_secs(seconds));
-    100.0 * (processor_time(process) - before) / start.elapsed().as_secs_f64()
-}
-
-/// Seconds that a process has used, of all its threads.
-fn processor_time(process: u32) -> f64 {
-    /// The kernel counts in these for programs, on every architecture.
-    const TICKS_A_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
-    // Fields 14 and 15, counted behind the name, which may have spaces (proc(5)).
-    let fields: Vec<&str> = stat[stat.rfind(')').expect("a name") + 2..].split(' ').collect();
-    fields[11..=12].iter().map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / TICKS_A_SECOND
-}
-
-fn memory(figures: &mut Figures) {
-    const MORE: usize = 4;
-    let measure = |streams: usize| {
-        let names: Vec<String> = (0..streams).map(|number| format!("stream{number}")).collect();
-        let streams: Vec<Stream> = names.iter().map(|name| Stream::pattern(name, "smpte")).collect();
-        let mut program = Program::start(&[], &streams);
-        let addresses: Vec<String> = names.iter().map(|name| program.address(name)).collect();
-        let asleep = memory_of(program.pid());
-        let readers: Vec<Reader> = addresses.iter().map(|address| awake(address, Transport::Tcp)).collect();
-        thread::sleep(Duration::from_secs(2));
-        let read = memory_of(program.pid());
-        drop(readers);
-        program.stop();
-        (asleep, read)
-    };
-    let (one, more) = (measure(1), measure(1 + MORE));
-    figures.add("memory of the program with one sleeping stream", one.0, "MB", None);
-    figures.add("memory of each further stream, asleep", (more.0 - one.0) / MORE as f64, "MB", None);
-    figures.add("memory of each further stream, read", (more.1 - one.1) / MORE as f64, "MB", None);
-}
-
-/// The proportional set size, in MB.
-fn memory_of(process: u32) -> f64 {
-    let maps = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("the process runs");
-    let line = maps.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a size");
-    line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1000.0
-}
-
-/// Beside a pipeline of the same elements, without Headwater: in turns, so that both have the same machine.
-fn overhead(extent: &Extent, figures: &mut Figures) {
-    const TURNS: u32 = 3;
-    const KBPS: u32 = 4000;
-    let picture = format!("size = \"1920x1080\"\nframe_rate = \"30\"\nbitrate_kbps = {KBPS}");
-    let (mut served, mut bare) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        let mut program = Program::start(&[], &[lobby().picture(&picture)]);
-        let reader = awake(&program.address("lobby"), Transport::Udp);
-        thread::sleep(Duration::from_secs(1));
-        served += share_of_a_core(program.pid(), extent.seconds) / f64::from(TURNS);
-        drop(reader);
-        program.stop();
-
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        let mut pipeline = bare_pipeline(KBPS, socket.local_addr().expect("bound").port());
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
-        socket.recv(&mut [0; 2000]).expect("the bare pipeline sends");
-        thread::sleep(Duration::from_secs(1));
-        bare += share_of_a_core(pipeline.id(), extent.seconds) / f64::from(TURNS);
-        pipeline.kill().expect("it runs");
-        pipeline.wait().expect("it was started");
+/// From connecting to the first RTP packet of a stream that nobody reads.
+pub fn waking(form: Form) -> Vec<Row> {
+    let times = form.pick(3, 20);
+    let mut program = Program::start(&[], &streams(1, HD));
+    let address = program.address("s0");
+    let mut packets = Vec::new();
+    let mut pictures = Vec::new();
+    for _ in 0..times {
+        thread::sleep(Duration::from_millis(200));
+        let start = Instant::now();
+        let reader = Client::connect(&address).play(Transport::Tcp);
+        let first = reader.wait_for("packet", PATIENCE, |_| true);
+        packets.push(first.at - start);
+        pictures
+            .push(reader.wait_for("second picture", PATIENCE, |packet| packet.time != first.time).at - start);
+        leave_alone(&program, "s0", reader);
     }
-    figures.add("processor time of a 1080p30 pattern", served, "%", None);
-    figures.add("processor time of a 1080p30 pattern, bare pipeline", bare, "%", None);
-    figures.add(
-        "processor time of a 1080p30 pattern, times that of the bare one",
-        served / bare,
-        "",
-        Some(1.05),
-    );
+    program.stop();
+    let mut row = row("waking", format!("connect to a stream that is asleep, TCP, {times} times"), HD);
+    row.figures = vec![
+        Figure::ms("first packet, median", quantile(&packets, 0.5)).goal(100.0),
+        Figure::ms("first packet, p99", quantile(&packets, 0.99)).goal(100.0),
+        Figure::ms("first packet, longest", quantile(&packets, 1.0)).goal(100.0).bound(BROKEN_MS),
+        // The first one was kept from when the stream was last awake.
+        Figure::ms("first new picture, median", quantile(&pictures, 0.5)),
+        Figure::ms("first new picture, longest", quantile(&pictures, 1.0)).bound(BROKEN_MS),
+    ];
+    vec![row]
 }
 
-/// The elements of a stream and its media, as `engine/pipeline` and `engine/server/factory` set them.
-fn bare_pipeline(kbps: u32, port: u16) -> Child {
-    let pipeline = format!(
-        "videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=1920,height=1080,framerate=30/1 \
-         ! queue max-size-buffers=3 leaky=downstream ! x264enc tune=zerolatency speed-preset=veryfast key-int-max=60 \
-         bitrate={kbps} ! video/x-h264,profile=main,stream-format=byte-stream ! h264parse \
-         ! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! udpsink host=127.0.0.1 port={port}"
+/// Readers that join a running stream one by one: how long each waits for a key frame, and what all of them
+/// cost.
+pub fn joining(form: Form) -> Vec<Row> {
+    let number = form.pick(20, 100);
+    let watched = Duration::from_secs(form.pick(2, 8));
+    let mut program = Program::start(&[], &streams(1, HD));
+    let address = program.address("s0");
+    let pid = program.pid();
+    let first = reader(&address, Transport::Tcp);
+    let ssim = HD.ssim_of_stream(&address);
+
+    let watch = |readers: &[&Reader]| {
+        settle(form);
+        let before = Usage::of(pid);
+        readers.iter().for_each(|reader| reader.forget());
+        thread::sleep(watched);
+        let after = Usage::of(pid);
+        for reader in readers {
+            let frames = frames(&reader.packets()).len() as u64;
+            let expected = u64::from(HD.rate) * watched.as_secs();
+            assert!(frames * 10 >= expected * 9, "a reader got {frames} of {expected} pictures");
+        }
+        (after.percent_since(&before), after.threads_since(&before), resident_memory(pid))
+    };
+
+    let (one, _, memory_one) = watch(&[&first]);
+    let mut answers = Vec::new();
+    let mut waits = Vec::new();
+    let readers: Vec<Reader> = (0..number)
+        .map(|n| {
+            // At another place of frame and group of pictures each time.
+            thread::sleep(Duration::from_millis(20 + n * 37 % 61));
+            let reader = Client::connect(&address).play(Transport::Tcp);
+            answers.push(reader.asked.elapsed());
+            waits.push(reader.wait_for("key frame", PATIENCE, |packet| packet.key).at - reader.asked);
+            reader
+        })
+        .collect();
+    let all: Vec<&Reader> = readers.iter().chain([&first]).collect();
+    let (many, threads, memory_many) = watch(&all);
+    readers.into_iter().for_each(Reader::leave);
+    // The machine may have become busier or idler meanwhile: the mean of before and after.
+    let (one_again, _, memory_after) = watch(&[&first]);
+    first.leave();
+    program.stop();
+
+    let mut waiting = row(
+        "joining",
+        format!("PLAY to first key frame, {number} readers join one by one and stay, TCP"),
+        HD,
     );
-    Command::new("gst-launch-1.0")
-        .arg("-q")
-        .args(pipeline.split_whitespace())
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("gst-launch-1.0 is installed")
+    waiting.figures = vec![
+        Figure::ms("shortest", quantile(&waits, 0.0)),
+        Figure::ms("median", quantile(&waits, 0.5)),
+        Figure::ms("p99", quantile(&waits, 0.99)).goal(100.0).bound(BROKEN_MS),
+        Figure::ms("longest", quantile(&waits, 1.0)),
+        Figure::ms("answer to PLAY, median", quantile(&answers, 0.5)),
+    ];
+    let hundreds = number as f64 / 100.0;
+    let one = mean(&[one, one_again]);
+    let mut cost =
+        row("readers", format!("1 reader, then {number} more, over {} s, TCP", watched.as_secs()), HD);
+    cost.ssim = Some(ssim);
+    cost.figures = vec![
+        Figure::new("processor, 1 reader", one, "%"),
+        Figure::new("processor, per 100 more readers", (many - one) / hundreds, "%"),
+        Figure::new("memory, 1 reader", memory_one, "MB"),
+        Figure::new("memory, per 100 more readers", (memory_many - memory_one) / hundreds, "MB"),
+        Figure::new("memory, after they left", memory_after, "MB"),
+    ];
+    cost.threads = threads;
+    vec![waiting, cost]
+}
+
+/// With so many streams, asleep or with a reader each.
+fn memory_of_streams(form: Form, number: usize, live: bool) -> f64 {
+    let mut program = Program::start(&[], &streams(number, HD));
+    let addresses: Vec<String> = (0..number).map(|n| program.address(&format!("s{n}"))).collect();
+    let readers: Vec<Reader> =
+        addresses.iter().filter(|_| live).map(|address| reader(address, Transport::Tcp)).collect();
+    settle(form);
+    let memory = resident_memory(program.pid());
+    readers.into_iter().for_each(Reader::leave);
+    program.stop();
+    memory
+}
+
+/// What each stream takes of the memory.
+pub fn memory(form: Form) -> Vec<Row> {
+    let mut row = row("memory", "resident memory of the program, 1 reader for each live stream", HD);
+    for (state, numbers) in
+        [("asleep", form.pick(&[1, 4][..], &[1, 8, 16])), ("live", form.pick(&[1, 2], &[1, 4]))]
+    {
+        let taken: Vec<f64> =
+            numbers.iter().map(|number| memory_of_streams(form, *number, state == "live")).collect();
+        for (number, memory) in numbers.iter().zip(&taken) {
+            row.figures.push(Figure::new(format!("{number} {state}"), *memory, "MB"));
+        }
+        let (first, last) = (0, numbers.len() - 1);
+        let each = (taken[last] - taken[first]) / (numbers[last] - numbers[first]) as f64;
+        row.figures.push(Figure::new(format!("each more, {state}"), each, "MB"));
+    }
+    vec![row]
+}
+
+/// One stream with one reader against the same elements without Headwater, in turn.
+pub fn bare_pipeline(form: Form) -> Vec<Row> {
+    let rounds = form.pick(1, 6);
+    let watched = Duration::from_secs(form.pick(3, 10));
+    let mut program = Program::start(&[], &streams(1, FULL_HD));
+    let address = program.address("s0");
+    let mut threads = Vec::new();
+    let mut served = || {
+        let reader = reader(&address, Transport::Udp);
+        settle(form);
+        reader.forget();
+        let arrived = || {
+            let packets = reader.packets();
+            (frames(&packets).len() as u64, packets.iter().map(|packet| packet.bytes as u64).sum())
+        };
+        let (cost, busiest) = Cost::of(program.pid(), watched, arrived);
+        threads = busiest;
+        leave_alone(&program, "s0", reader);
+        cost
+    };
+    let bare = || {
+        let bare = Bare::start(FULL_HD);
+        settle(form);
+        Cost::of(bare.child.id(), watched, || bare.arrived()).0
+    };
+    let costs: Vec<(Cost, Cost)> = (0..rounds)
+        .map(|round| {
+            // Neither is always the first.
+            if round % 2 == 0 {
+                let served = served();
+                (served, bare())
+            } else {
+                let bare = bare();
+                (served(), bare)
+            }
+        })
+        .collect();
+
+    let mut row = row(
+        "bare pipeline",
+        format!(
+            "1 reader, UDP, against gst-launch-1.0 to udpsink, {rounds} times {} s in turn",
+            watched.as_secs()
+        ),
+        FULL_HD,
+    );
+    let from = program.log().len();
+    row.ssim = Some(FULL_HD.ssim_of_stream(&address));
+    program.wait_for_log("s0: ready", from);
+    program.stop();
+    let of = |which: fn(&(Cost, Cost)) -> f64| costs.iter().map(which).collect::<Vec<f64>>();
+    let mut ratios = of(|(served, bare)| served.per_picture / bare.per_picture);
+    ratios.sort_by(f64::total_cmp);
+    let median = (ratios[(ratios.len() - 1) / 2] + ratios[ratios.len() / 2]) / 2.0;
+    row.figures = vec![
+        Figure::new("processor time, Headwater to bare, median", median, "x").goal(1.05).bound(3.0),
+        Figure::new("the least of the rounds", ratios[0], "x"),
+        Figure::new("the most of the rounds", ratios[ratios.len() - 1], "x"),
+        Figure::new("a picture, Headwater", mean(&of(|(served, _)| served.per_picture)), "ms"),
+        Figure::new("a picture, bare", mean(&of(|(_, bare)| bare.per_picture)), "ms"),
+        Figure::new("pictures, Headwater", mean(&of(|(served, _)| served.rate)), "fps"),
+        Figure::new("pictures, bare", mean(&of(|(_, bare)| bare.rate)), "fps"),
+        Figure::new("bitrate, Headwater", mean(&of(|(served, _)| served.kbps)), "kb/s"),
+        Figure::new("bitrate, bare", mean(&of(|(_, bare)| bare.kbps)), "kb/s"),
+        Figure::new("SSIM, bare", FULL_HD.ssim_of_bare(), ""),
+    ];
+    row.threads = threads;
+    vec![row]
+}
+
+/// What a process takes for the pictures that it sends.
+struct Cost {
+    /// Processor time, in ms.
+    per_picture: f64,
+    /// Pictures a second.
+    rate: f64,
+    kbps: f64,
+}
+
+impl Cost {
+    /// `arrived` counts the pictures and bytes that came. Also says which threads were busiest.
+    fn of(pid: u32, watched: Duration, arrived: impl Fn() -> (u64, u64)) -> (Self, Vec<(String, f64)>) {
+        // From picture to picture: a part of one would be counted at one end only.
+        let next = || {
+            let (seen, _) = arrived();
+            let start = Instant::now();
+            loop {
+                let now = arrived();
+                if now.0 > seen {
+                    return (now, Instant::now(), Usage::of(pid));
+                }
+                assert!(start.elapsed() < PATIENCE, "no picture came");
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let ((pictures, bytes), start, before) = next();
+        thread::sleep(watched);
+        let ((pictures_after, bytes_after), end, after) = next();
+        let (pictures, seconds) = ((pictures_after - pictures) as f64, (end - start).as_secs_f64());
+        let cost = Self {
+            per_picture: after.since(&before).as_secs_f64() * 1000.0 / pictures,
+            rate: pictures / seconds,
+            kbps: (bytes_after - bytes) as f64 * 8.0 / 1000.0 / seconds,
+        };
+        (cost, after.threads_since(&before))
+    }
+}
+
+/// gst-launch-1.0 that sends RTP to a socket of ours.
+struct Bare {
+    child: Child,
+    arrived: Arc<(AtomicU64, AtomicU64)>,
+}
+
+impl Bare {
+    fn start(picture: Picture) -> Self {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let child = picture.bare_stream(socket.local_addr().unwrap().port()).spawn().expect("gst-launch-1.0");
+        let arrived = Arc::<(AtomicU64, AtomicU64)>::default();
+        let counts = Arc::downgrade(&arrived);
+        thread::spawn(move || {
+            let mut data = [0; 65536];
+            while let (Some(counts), Ok(length)) = (counts.upgrade(), socket.recv(&mut data)) {
+                // RFC 6184, 5.1: the marker bit is set on the last packet of a picture.
+                counts.0.fetch_add(u64::from(data[1] >> 7), Ordering::Relaxed);
+                counts.1.fetch_add(length as u64, Ordering::Relaxed);
+            }
+        });
+        Self { child, arrived }
+    }
+
+    fn arrived(&self) -> (u64, u64) {
+        (self.arrived.0.load(Ordering::Relaxed), self.arrived.1.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // It may have ended by itself, which was noticed by then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -1,6 +1,6 @@
 //! Nobody waits for the first picture.
 
-use crate::program::{PATIENCE, Program, Stream, alone};
+use crate::program::{PATIENCE, Program, Stream, alone, shared};
 use crate::rtsp::{Client, Transport};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,5 +60,29 @@ fn a_sleeping_stream_wakes_fast() {
     let wait = reader.wait_for("packet", PATIENCE, |_| true).at - start;
     assert!(wait < Duration::from_millis(500), "{wait:?} from connecting to the first packet");
     reader.leave();
+    program.stop();
+}
+
+#[test]
+fn a_stream_that_was_just_left_can_be_read_at_once() {
+    const READERS: usize = 20;
+    let _turn = shared();
+    let mut program = Program::start(&[], &[Stream::pattern("lobby", "ball")]);
+    let address = program.address("lobby");
+    let refused = (0..READERS)
+        .filter(|_| {
+            let mut client = Client::connect(&address);
+            if client.describe().status == 503 {
+                return true;
+            }
+            // Each is the last one to leave: the library then takes its media apart.
+            let reader = client.play(Transport::Tcp);
+            reader.wait_for("packet", PATIENCE, |_| true);
+            reader.vanish();
+            false
+        })
+        .count();
+    // In the instant in which the last reader is found gone, the library may still hand out its media.
+    assert!(refused <= READERS / 10, "{refused} of {READERS} readers were refused");
     program.stop();
 }

@@ -103,15 +103,16 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
 }
 
 /// A folder with a configuration, and the program's own folders in it.
+#[derive(Clone)]
 pub struct Home {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Home {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("headwater-test-").tempdir().unwrap();
         fs::write(folder.path().join("config.toml"), config).unwrap();
-        Self { folder }
+        Self { folder: Arc::new(folder) }
     }
 
     pub fn path(&self) -> &Path {
@@ -148,12 +149,14 @@ impl Home {
 
     /// Starts serving without a window.
     pub fn serve(self) -> Program {
-        let mut child = self
-            .command(&["--headless"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let command = self.command(&["--headless"]);
+        self.start(command)
+    }
+
+    /// Starts a command of [`Home::command`] that runs until it is asked to end.
+    pub fn start(self, mut command: Command) -> Program {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || stdout.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
@@ -305,11 +308,12 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if self.is_running() {
+        if self.log_reader.is_some() {
             // A test failed before `stop`: what the program had to say belongs to it.
-            eprintln!("the program's log:\n{}", self.log());
+            let end = if self.is_running() { "runs" } else { "had ended by itself" };
             self.child.kill().unwrap();
-            self.child.wait().unwrap();
+            let status = self.child.wait().unwrap();
+            eprintln!("the program {end} ({status}); its log:\n{}", self.log());
         }
     }
 }

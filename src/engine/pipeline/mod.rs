@@ -97,7 +97,6 @@ impl Graph {
         choose_format(&source, &picture.filter, rendition.clone(), format.clone());
         let pictures = Arc::new(AtomicU64::new(0));
         let woken = Arc::new(AtomicU64::new(0));
-        keep_lateness(&tee);
         count_pictures(&tee, woken.clone(), pictures.clone(), callbacks.flowing);
         Ok(Self {
             pipeline,
@@ -121,21 +120,23 @@ impl Graph {
         self.pictures.load(Ordering::Relaxed)
     }
 
-    pub fn wake(&self) -> Result<(), StreamError> {
+    pub fn wake(&self) {
         self.woken.store(self.time.now().nseconds(), Ordering::Relaxed);
         self.pictures.store(0, Ordering::Relaxed);
-        self.pace.restart();
-        self.set_state(gst::State::Playing)
+        self.pace.release();
+        self.set_state(gst::State::Playing);
+        let _ = self.pace.element().sync_state_with_parent();
     }
 
     /// Stops what costs, after encoder and branches were taken away.
-    pub fn sleep(&self) -> Result<(), StreamError> {
-        self.set_state(Source::ASLEEP)
+    pub fn sleep(&self) {
+        self.set_state(Source::ASLEEP);
+        self.pace.hold();
     }
 
-    fn set_state(&self, state: gst::State) -> Result<(), StreamError> {
-        // The reason of a failure comes as a message.
-        self.pipeline.set_state(state).map(|_| ()).map_err(StreamError::internal)
+    fn set_state(&self, state: gst::State) {
+        // Why it fails comes as a message.
+        let _ = self.pipeline.set_state(state);
     }
 
     pub fn source(&mut self) -> &mut Source {
@@ -230,24 +231,15 @@ impl Graph {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        // What it holds back goes on, to nowhere, so that nothing is under way in the source.
+        end(self.pace.element());
+        self.source.shut_down();
         end(&self.pipeline);
         self.stop_encoding();
         for (_, branch) in std::mem::take(&mut self.branches) {
             self.detach(branch);
         }
     }
-}
-
-/// A preview that is late says so upstream (QoS), so that pictures are left out there. Those would be missing for
-/// everybody; and before the pace, time is another one, in which every picture would be late.
-fn keep_lateness(tee: &gst::Element) {
-    let pad = tee.static_pad("sink").expect("a tee has a sink pad");
-    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
-        match info.event().map(|event| event.type_()) {
-            Some(gst::EventType::Qos) => gst::PadProbeReturn::Drop,
-            _ => gst::PadProbeReturn::Ok,
-        }
-    });
 }
 
 /// Runs `change` while no picture passes the pad.

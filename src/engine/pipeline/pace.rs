@@ -30,6 +30,7 @@ impl Pace {
         let first = Arc::new(AtomicBool::new(true));
         let pad = before.static_pad("src").expect("an element before the pace has a source pad");
         put_on_time_line(&pad, time, first.clone());
+        keep_back_quality(&pad);
         Ok(Self { element, first })
     }
 
@@ -37,9 +38,17 @@ impl Pace {
         &self.element
     }
 
-    /// The source was started or woken: its next picture is of now.
-    pub fn restart(&self) {
+    /// Holds every picture back from now on, whatever state the pipeline goes to by itself: one that takes in
+    /// an element while it is paused may start again.
+    pub fn hold(&self) {
+        self.element.set_locked_state(true);
+        let _ = self.element.set_state(gst::State::Paused);
+    }
+
+    /// To be called before the pipeline is started or woken: the next picture is of now.
+    pub fn release(&self) {
         self.first.store(true, Ordering::Release);
+        self.element.set_locked_state(false);
     }
 }
 
@@ -86,6 +95,17 @@ fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>) {
                 }
             }
             _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// What sinks say of late pictures is in the process's running time, which nothing before this pad knows: the
+/// elements there would take every picture for a late one and leave it out.
+fn keep_back_quality(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Qos) {
+            return gst::PadProbeReturn::Drop;
         }
         gst::PadProbeReturn::Ok
     });

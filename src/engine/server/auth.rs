@@ -4,6 +4,7 @@
 
 use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
+use super::readers::client_key;
 use crate::config::{Access, Config, Passwords, Readers, Scheme};
 use crate::engine::AccessState;
 use glib::subclass::prelude::*;
@@ -103,11 +104,6 @@ impl Default for Auth {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// A client's key for as long as it lives.
-fn client_key(client: &RTSPClient) -> usize {
-    client.as_ptr() as usize
 }
 
 impl AccessTable {

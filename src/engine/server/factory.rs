@@ -3,13 +3,14 @@
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
-use crate::engine::feed::{Feed, Input};
+use crate::engine::feed::Feed;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use gst_app::AppSrc;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPMediaStatus, RTSPSuspendMode};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The name of the source in each media.
@@ -22,6 +23,8 @@ mod imp {
     pub struct Factory {
         pub feed: OnceLock<Arc<Feed>>,
         pub time: OnceLock<TimeLine>,
+        /// How many media have begun to end.
+        pub ended: Arc<AtomicUsize>,
     }
 
     #[glib::object_subclass]
@@ -34,9 +37,10 @@ mod imp {
     impl ObjectImpl for Factory {}
 
     impl RTSPMediaFactoryImpl for Factory {
-        /// One media for every reader, whatever query follows the path in the address.
+        /// One media for every reader, whatever query follows the path in the address. One that ends is kept by
+        /// the library under its key until it has ended, and who asks meanwhile would be refused.
         fn gen_key(&self, _: &gst_rtsp::RTSPUrl) -> Option<glib::GString> {
-            Some("media".into())
+            Some(format!("media-{}", self.ended.load(Ordering::Acquire)).into())
         }
 
         fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
@@ -54,6 +58,21 @@ mod imp {
         fn create_pipeline(&self, media: &RTSPMedia) -> Option<gst::Pipeline> {
             let pipeline = gst::Pipeline::new();
             self.time.get()?.apply_to(&pipeline);
+            // The sinks would hold every packet back for the 20 ms that a slow one may take.
+            pipeline.connect_deep_element_added(|_, _, element| {
+                if element.has_property("processing-deadline") {
+                    element.set_property("processing-deadline", gst::ClockTime::ZERO);
+                }
+            });
+            // One that failed stays with its readers; the next one is given another.
+            let ended = self.ended.clone();
+            pipeline.bus().expect("a pipeline has a bus").set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    tracing::warn!("a media failed: {}", StreamError::from_message(error));
+                    ended.fetch_add(1, Ordering::AcqRel);
+                }
+                gst::BusSyncReply::Pass
+            });
             media.take_pipeline(&pipeline);
             Some(pipeline)
         }
@@ -62,6 +81,12 @@ mod imp {
             self.parent_media_configure(media);
             let (Some(feed), Some(time)) = (self.feed.get(), self.time.get()) else { return };
             configure(media, feed, time);
+            let (ended, counted) = (self.ended.clone(), AtomicBool::new(false));
+            media.connect_target_state(move |_, state| {
+                if state <= ffi::STATE_READY && !counted.swap(true, Ordering::AcqRel) {
+                    ended.fetch_add(1, Ordering::AcqRel);
+                }
+            });
         }
     }
 }
@@ -138,7 +163,12 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
     };
     // The encoder runs until the media is let go. Nothing passes before the first PLAY: what a reader would
     // get then is as old as its DESCRIBE.
-    let input: Arc<Mutex<Option<Input>>> = Arc::new(Mutex::new(feed.attach(&source, time.now())));
+    let Some(input) = feed.attach(&source, time.now()) else {
+        // The stream ended meanwhile. Without an end the request would wait for a first picture.
+        let _ = source.end_of_stream();
+        return;
+    };
+    let input = Arc::new(Mutex::new(Some(input)));
     media.connect_new_state({
         let input = input.clone();
         move |media, state| {

@@ -9,7 +9,9 @@ use gst_rtsp_server_sys as sys;
 use std::ffi::{CStr, c_char};
 use std::ops::Deref;
 
-/// From Linux's `netinet/in.h`; GIO's sockets take options by number.
+/// From Linux's `netinet/in.h` and `netinet/tcp.h`; GIO's sockets take options by number.
+pub const IPPROTO_TCP: i32 = 6;
+pub const TCP_USER_TIMEOUT: i32 = 18;
 pub const IPPROTO_IPV6: i32 = 41;
 pub const IPV6_V6ONLY: i32 = 26;
 

@@ -37,8 +37,32 @@ const REQUEST_THREADS: i32 = 4;
 const BACKLOG: i32 = 128;
 /// The library removes sessions that timed out only when it is asked to.
 const SESSION_CLEANUP: Duration = Duration::from_secs(2);
+/// A connection that has taken nothing for so long is closed by the system. The library leaves a reader on TCP
+/// out after 10 s, but keeps its session for as long as it is connected.
+const STALLED: Duration = Duration::from_secs(20);
+/// A connection whose session has ended is closed after so many seconds, unless it begins another one. Else those
+/// of UDP readers that vanished stay open for ever.
+const CONNECTION_AFTER_SESSION: i32 = 10;
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
+
+/// How long the end of the program waits for a thread that does not end.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for something to end, but not for ever.
+pub async fn within(patience: Duration, end: impl Future) {
+    let ended = async {
+        end.await;
+        true
+    };
+    let late = async {
+        glib::timeout_future(patience).await;
+        false
+    };
+    if !futures_lite::future::or(ended, late).await {
+        tracing::warn!("something did not end within {} s", patience.as_secs());
+    }
+}
 
 /// Who is fed at which mount path. Read by the threads that answer requests.
 #[derive(Debug, Default)]
@@ -95,13 +119,15 @@ impl Server {
         let mounts = Arc::new(Mounts::default());
         let readers = Readers::new(&sessions);
         server.connect_client_connected({
-            let (mounts, reports) = (mounts.clone(), readers.reports());
-            move |_, client| watch_client(client, &mounts, &reports)
+            let (mounts, auth, reports) = (mounts.clone(), auth.clone(), readers.reports());
+            move |_, client| watch_client(client, &mounts, &auth, &reports)
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
             move || {
-                sessions.cleanup();
+                // The last session of a media ends its pipeline, and waits for that.
+                let sessions = sessions.clone();
+                blocking::unblock(move || sessions.cleanup()).detach();
                 glib::ControlFlow::Continue
             }
         });
@@ -141,7 +167,8 @@ impl Server {
                     bound.push(address);
                 }
                 // A computer may have no IPv6.
-                Err(_) if address.is_ipv6() && !required && !bound.is_empty() => {}
+                Err(ServerError::AddressUnknown { .. } | ServerError::Other { .. })
+                    if address.is_ipv6() && !required && !bound.is_empty() => {}
                 Err(error) => {
                     self.stop_listening();
                     return Err(error);
@@ -160,6 +187,10 @@ impl Server {
             // Otherwise it would take the IPv4 port as well, and name IPv4 readers by mapped addresses.
             socket.set_option(ffi::IPPROTO_IPV6, ffi::IPV6_V6ONLY, 1).map_err(failed)?;
         }
+        // Connections inherit it from the socket that accepts them.
+        socket
+            .set_option(ffi::IPPROTO_TCP, ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32)
+            .map_err(failed)?;
         socket.set_blocking(false);
         socket.set_listen_backlog(BACKLOG);
         socket.bind(&gio::InetSocketAddress::from(address), true).map_err(failed)?;
@@ -214,30 +245,36 @@ impl Server {
         if readers.is_empty() {
             return;
         }
+        let gone: Vec<_> = readers.iter().map(|reader| (reader.session(), reader.client())).collect();
         let (pool, server) = (self.sessions.clone(), self.server.clone());
         glib::timeout_add_local_once(GOODBYE, move || {
-            for session in readers.iter().filter_map(|reader| pool.find(&reader.session())) {
-                let _ = pool.remove(&session);
-            }
-            server.client_filter(Some(&mut |_, client| {
-                let key = readers::client_key(client);
-                if readers.iter().any(|reader| reader.client() == key) {
-                    RTSPFilterResult::Remove
-                } else {
-                    RTSPFilterResult::Keep
+            // The last session of a media ends its pipeline, and waits for that.
+            blocking::unblock(move || {
+                for session in gone.iter().filter_map(|(session, _)| pool.find(session)) {
+                    let _ = pool.remove(&session);
                 }
-            }));
+                server.client_filter(Some(&mut |_, client| {
+                    let key = readers::client_key(client);
+                    let dismissed = gone.iter().any(|(_, client)| *client == key);
+                    if dismissed { RTSPFilterResult::Remove } else { RTSPFilterResult::Keep }
+                }));
+            })
+            .detach();
         });
     }
 
     /// Ends every connection and session.
-    pub fn shut_down(&self) {
+    pub async fn shut_down(&self) {
         self.stop_listening();
         if let Some(cleanup) = self.cleanup.take() {
             cleanup.remove();
         }
-        self.server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
-        self.sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        let (sessions, server) = (self.sessions.clone(), self.server.clone());
+        let ended = blocking::unblock(move || {
+            server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+            sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
+        });
+        within(PATIENCE, ended).await;
     }
 }
 
@@ -264,7 +301,8 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Reports) {
+fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
+    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
         let mounts = mounts.clone();
@@ -278,12 +316,12 @@ fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, reports: &readers::Re
     client.connect_pre_describe_request(refuse.clone());
     client.connect_pre_setup_request(refuse);
     client.connect_play_request({
-        let (mounts, reports) = (mounts.clone(), reports.clone());
+        let (mounts, auth, reports) = (mounts.clone(), auth.clone(), reports.clone());
         move |client, context| {
             let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
             mount.feed.request_key_frame();
-            reports.playing(client, context, &mount.stream);
+            reports.playing(client, context, &mount.stream, auth.user_of(client));
         }
     });
 }

@@ -24,6 +24,9 @@ mod imp {
         /// The address of the computer that watches.
         #[property(get, construct_only)]
         pub address: OnceCell<String>,
+        /// Whom it logged in as; empty where it did not have to.
+        #[property(get, construct_only)]
+        pub user: OnceCell<String>,
         /// What the program calls itself (its User-Agent); may be empty.
         #[property(get, construct_only)]
         pub program: OnceCell<String>,
@@ -61,18 +64,28 @@ pub struct Reports(async_channel::Sender<Report>);
 
 #[derive(Debug)]
 enum Report {
-    Playing { session: String, stream: String, address: String, program: String, client: ClientKey },
-    Gone { session: String },
+    Playing {
+        session: String,
+        stream: String,
+        address: String,
+        user: String,
+        program: String,
+        client: ClientKey,
+    },
+    Gone {
+        session: String,
+    },
 }
 
 impl Reports {
     /// A PLAY was answered.
-    pub fn playing(&self, client: &RTSPClient, context: &RTSPContext, stream: &str) {
+    pub fn playing(&self, client: &RTSPClient, context: &RTSPContext, stream: &str, user: Option<String>) {
         let Some(session) = context.session().and_then(|session| session.sessionid()) else { return };
         let _ = self.0.try_send(Report::Playing {
             session: session.into(),
             stream: stream.to_owned(),
             address: ffi::peer_address(context).unwrap_or_default(),
+            user: user.unwrap_or_default(),
             program: ffi::request_header(context, RTSPHeaderField::UserAgent).unwrap_or_default(),
             client: client_key(client),
         });
@@ -91,11 +104,11 @@ impl Readers {
         let (sender, received) = async_channel::unbounded();
         let list = gio::ListStore::new::<Reader>();
         glib::spawn_future_local({
-            let list = list.downgrade();
+            let (list, sessions) = (list.downgrade(), sessions.clone());
             async move {
                 while let Ok(report) = received.recv().await {
                     let Some(list) = list.upgrade() else { break };
-                    take_in(&list, report);
+                    take_in(&list, &sessions, report);
                 }
             }
         });
@@ -131,7 +144,7 @@ impl Reader {
     }
 }
 
-fn take_in(list: &gio::ListStore, report: Report) {
+fn take_in(list: &gio::ListStore, sessions: &RTSPSessionPool, report: Report) {
     let place = |session: &str| {
         list.iter::<Reader>()
             .flatten()
@@ -139,9 +152,9 @@ fn take_in(list: &gio::ListStore, report: Report) {
             .map(|place| place as u32)
     };
     match report {
-        Report::Playing { session, stream, address, program, client } => {
-            // PLAY is also sent to go on after PAUSE.
-            if place(&session).is_some() {
+        Report::Playing { session, stream, address, user, program, client } => {
+            // PLAY is also sent to go on after PAUSE; and the session may have ended meanwhile, on another thread.
+            if place(&session).is_some() || sessions.find(&session).is_none() {
                 return;
             }
             let since = glib::DateTime::now_utc().map_or(0, |now| now.to_unix());
@@ -149,6 +162,7 @@ fn take_in(list: &gio::ListStore, report: Report) {
                 .property("session", session)
                 .property("stream", stream)
                 .property("address", address)
+                .property("user", user)
                 .property("program", program)
                 .property("since", since)
                 .build();

@@ -16,6 +16,7 @@ use gst::prelude::*;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One is played and one waits.
 const ITEMS_OPEN: usize = 2;
@@ -74,6 +75,10 @@ impl Files {
         let Some(item) = self.close(number) else { return Ok(()) };
         match end {
             ItemEnd::Finished => self.failures = 0,
+            ItemEnd::NoPicture => self.count_failure(StreamError::FileDamaged {
+                path: item.location,
+                message: "no picture in it can be decoded".into(),
+            })?,
             ItemEnd::NoVideo => self.count_failure(StreamError::NoVideo { path: item.location })?,
         }
         self.open_items()
@@ -162,11 +167,18 @@ impl Files {
                 }
             }
         });
-        ghost.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, {
+        ghost.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, {
             let notify = self.notify.clone();
+            let seen = AtomicBool::new(false);
             move |_, info| {
-                if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
-                    notify(Event::Item { number, end: ItemEnd::Finished });
+                match &info.data {
+                    Some(gst::PadProbeData::Buffer(_)) => seen.store(true, Ordering::Relaxed),
+                    Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
+                        let end =
+                            if seen.load(Ordering::Relaxed) { ItemEnd::Finished } else { ItemEnd::NoPicture };
+                        notify(Event::Item { number, end });
+                    }
+                    _ => {}
                 }
                 gst::PadProbeReturn::Ok
             }
@@ -179,14 +191,35 @@ impl Files {
         Ok(Item { number, location, bin, pad })
     }
 
+    /// Closes every item.
+    pub fn shut_down(&mut self) {
+        while let Some(number) = self.items.front().map(|item| item.number) {
+            self.close(number);
+        }
+    }
+
     fn close(&mut self, number: u64) -> Option<Item> {
         let place = self.items.iter().position(|item| item.number == number)?;
         let item = self.items.remove(place)?;
         // Releasing the pad first wakes an item that waits in `concat`: its streaming thread can then stop.
         self.concat.release_request_pad(&item.pad);
+        // libav's decoders fail hard when they are ended in the middle of their last picture.
+        wait_for_decoders(&item.bin);
         end(&item.bin);
         let _ = self.bin.remove(&item.bin);
         Some(item)
+    }
+}
+
+/// Returns when no decoder works on a picture. What it delivers must have nowhere to go any more.
+fn wait_for_decoders(bin: &gst::Bin) {
+    let is_decoder = |element: &gst::Element| {
+        element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER))
+    };
+    for decoder in bin.iterate_recurse().into_iter().flatten().filter(is_decoder) {
+        for pad in decoder.sink_pads() {
+            drop(pad.stream_lock());
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Event {
 #[derive(Debug)]
 pub enum ItemEnd {
     Finished,
+    /// It has video, and not one picture came out of it.
+    NoPicture,
     NoVideo,
 }
 
@@ -51,6 +53,14 @@ impl Source {
 
     /// The state in which a source costs nothing and keeps its place.
     pub const ASLEEP: gst::State = gst::State::Paused;
+
+    /// To be called before the pipeline ends.
+    pub fn shut_down(&mut self) {
+        match self {
+            Self::Pattern(_) => {}
+            Self::File(files) => files.shut_down(),
+        }
+    }
 
     /// On the stream's thread, for each event that the source sent.
     pub fn handle(&mut self, event: Event) -> Result<(), StreamError> {

@@ -278,6 +278,8 @@ impl UserPage {
         let stream = [("stream", name), ("user", self.user())];
         // Translators: {stream} is the name of a stream.
         let label = gettext_f("Protect {stream}", &stream);
+        // It would go before the name.
+        button.reset_relation(gtk::AccessibleRelation::LabelledBy);
         button.update_property(&[gtk::accessible::Property::Label(&label)]);
         button.set_tooltip_text(Some(&gettext_f("Let only {user} watch {stream}", &stream)));
         let (weak, id) = (self.downgrade(), id.to_owned());

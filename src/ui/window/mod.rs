@@ -335,7 +335,9 @@ impl Window {
     }
 
     fn show_preferences(&self) {
-        if let Some(control) = self.control() {
+        if let Some(control) = self.control()
+            && self.visible_dialog().is_none()
+        {
             Preferences::new(control).present(Some(self));
         }
     }
