@@ -302,34 +302,3 @@ fn count_pictures(
         gst::PadProbeReturn::Ok
     });
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_source_does_not_hear_that_a_preview_is_late() {
-        gst::init().unwrap();
-        let (source, tee) = (make("videotestsrc", "source").unwrap(), make("tee", "pictures").unwrap());
-        tee.set_property("allow-not-linked", true);
-        let pipeline = gst::Pipeline::new();
-        pipeline.add_many([&source, &tee]).unwrap();
-        source.link(&tee).unwrap();
-        keep_lateness(&tee);
-        let (heard, events) = mpsc::channel();
-        let pad = source.static_pad("src").unwrap();
-        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-            heard.send(info.event().unwrap().type_()).unwrap();
-            gst::PadProbeReturn::Ok
-        });
-        pipeline.set_state(gst::State::Paused).unwrap();
-        let late = gst::event::Qos::builder(gst::QOSType::Underflow, 2.0, 1_000_000);
-        let branch = tee.request_pad_simple("src_%u").unwrap();
-        branch.send_event(late.build());
-        branch.send_event(gst::event::Reconfigure::new());
-        pipeline.set_state(gst::State::Null).unwrap();
-        let events: Vec<_> = events.try_iter().collect();
-        assert!(events.contains(&gst::EventType::Reconfigure), "{events:?}");
-        assert!(!events.contains(&gst::EventType::Qos), "{events:?}");
-    }
-}
