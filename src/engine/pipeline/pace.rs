@@ -118,3 +118,34 @@ impl Placement {
         gst::ClockTime::from_nseconds(u64::try_from(place).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_source_does_not_hear_that_a_sink_is_late() {
+        gst::init().unwrap();
+        let (source, before) = (make("videotestsrc", "source").unwrap(), make("identity", "before").unwrap());
+        let sink = make("fakesink", "sink").unwrap();
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([&source, &before, &sink]).unwrap();
+        gst::Element::link_many([&source, &before, &sink]).unwrap();
+        let pad = before.static_pad("src").unwrap();
+        keep_back_quality(&pad);
+
+        let (heard, events) = mpsc::channel();
+        source.static_pad("src").unwrap().add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            heard.send(info.event().unwrap().type_()).unwrap();
+            gst::PadProbeReturn::Ok
+        });
+        pipeline.set_state(gst::State::Paused).unwrap();
+        pad.send_event(gst::event::Qos::builder(gst::QOSType::Underflow, 2.0, 1_000_000).build());
+        pad.send_event(gst::event::Reconfigure::new());
+        pipeline.set_state(gst::State::Null).unwrap();
+        let events: Vec<_> = events.try_iter().collect();
+        assert!(events.contains(&gst::EventType::Reconfigure), "{events:?}");
+        assert!(!events.contains(&gst::EventType::Qos), "{events:?}");
+    }
+}
