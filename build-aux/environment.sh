@@ -113,11 +113,11 @@ make_root() {
 }
 
 fill_root() {
-    local partial=$root.partial free tools=(mmdebstrap bubblewrap debian-archive-keyring)
+    local partial=$root.partial free needed=(mmdebstrap bubblewrap debian-archive-keyring)
     if command -v apt-get >/dev/null; then
         # For the users that it works as where it is not root.
-        [ "$(id -u)" = 0 ] || tools+=(uidmap)
-        printf '%s\n' "${tools[@]}" | install_missing_debian
+        [ "$(id -u)" = 0 ] || needed+=(uidmap)
+        printf '%s\n' "${needed[@]}" | install_missing_debian
     else
         command -v mmdebstrap >/dev/null ||
             die "this system's libraries are too old. Install mmdebstrap and bubblewrap, so that a private Debian 13 can be made, and try again."
