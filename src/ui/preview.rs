@@ -38,7 +38,10 @@ impl Preview {
         let scale = gst::ElementFactory::make("videoconvertscale").property("add-borders", false).build()?;
         let size = gst::ElementFactory::make("capsfilter").property("caps", caps(width, height)).build()?;
         // Pictures come when their time has come; waiting again would only leave some out.
-        let sink = gst::ElementFactory::make("gtk4paintablesink").property("sync", false).build()?;
+        let sink = gst::ElementFactory::make("gtk4paintablesink")
+            .property("sync", false)
+            .property("async", false)
+            .build()?;
         let paintable = sink.property::<gdk::Paintable>("paintable");
 
         let bin = gst::Bin::new();

@@ -506,7 +506,8 @@ def main():
     results = [passes(test, window) for test in filter(wanted, in_one_window)]
     results.append(passes(the_end_is_clean, window))
     results += [passes(test) for test in filter(wanted, in_their_own)]
-    print(f"test result: {results.count(True)} passed; {results.count(False)} failed")
+    word = "ok" if all(results) else "FAILED"
+    print(f"test result: {word}. {results.count(True)} passed; {results.count(False)} failed")
     return 0 if all(results) else 1
 
 

@@ -10,7 +10,7 @@ pub struct ChoiceRow<T> {
     values: RefCell<Vec<T>>,
     /// How many are always there.
     listed: usize,
-    /// What was shown last: only another value than this is a choice. None before the first.
+    /// What is shown; none before that is known.
     shown: RefCell<Option<T>>,
     /// The row is set, not chosen from.
     filling: Cell<bool>,
@@ -31,16 +31,17 @@ impl<T: Clone + PartialEq + 'static> ChoiceRow<T> {
             names,
             listed: values.len(),
             values: RefCell::new(values),
-            shown: RefCell::default(),
+            shown: RefCell::new(None),
             filling: Cell::new(false),
         });
         let weak = Rc::downgrade(&this);
         this.row.connect_selected_notify(move |row| {
             let Some(this) = weak.upgrade().filter(|this| !this.filling.get()) else { return };
             let value = this.values.borrow().get(row.selected() as usize).cloned();
-            // The row also selects by itself, such as when it is first filled.
-            let other = this.shown.borrow().as_ref().is_some_and(|shown| Some(shown) != value.as_ref());
-            if let Some(value) = value.filter(|_| other) {
+            // The row also tells of its selection when its list is filtered, or made.
+            let before = this.shown.borrow().clone();
+            if let Some(value) = value.filter(|value| before.is_some_and(|before| before != *value)) {
+                this.shown.replace(Some(value.clone()));
                 chosen(value);
             }
         });
@@ -49,8 +50,8 @@ impl<T: Clone + PartialEq + 'static> ChoiceRow<T> {
 
     /// Shows what is in force; `name` is asked where it is not among the choices.
     pub fn show(&self, value: &T, name: impl FnOnce(&T) -> String) {
-        self.shown.replace(Some(value.clone()));
         let mut values = self.values.borrow_mut();
+        self.shown.replace(Some(value.clone()));
         let known = values.iter().position(|listed| listed == value);
         self.filling.set(true);
         let place = known.unwrap_or_else(|| {

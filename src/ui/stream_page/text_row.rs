@@ -39,7 +39,9 @@ impl TextRow {
             let text = row.text().trim().to_owned();
             match check(&text) {
                 None => {
+                    // From here on it is not being typed: it follows what becomes of it.
                     row.set_text(&text);
+                    this.in_force.replace(text.clone());
                     apply(&this, text);
                 }
                 problem => this.set_problem(problem.as_deref()),

@@ -10,7 +10,7 @@ use adw::prelude::*;
 
 /// A new user's name and password.
 pub async fn ask_new(parent: &impl IsA<gtk::Widget>, control: &Control) -> Option<(String, Password)> {
-    let name = adw::EntryRow::builder().title(gettext("Name")).build();
+    let name = adw::EntryRow::builder().title(gettext("User Name")).build();
     let problem = ProblemRow::new();
     let group = adw::PreferencesGroup::new();
     group.add(&name);
