@@ -113,9 +113,11 @@ make_root() {
 }
 
 fill_root() {
-    local partial=$root.partial free
+    local partial=$root.partial free needed=(mmdebstrap bubblewrap debian-archive-keyring)
     if command -v apt-get >/dev/null; then
-        printf '%s\n' mmdebstrap bubblewrap debian-archive-keyring | install_missing_debian
+        # For the users that it works as where it is not root.
+        [ "$(id -u)" = 0 ] || needed+=(uidmap)
+        printf '%s\n' "${needed[@]}" | install_missing_debian
     else
         command -v mmdebstrap >/dev/null ||
             die "this system's libraries are too old. Install mmdebstrap and bubblewrap, so that a private Debian 13 can be made, and try again."

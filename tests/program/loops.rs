@@ -1,6 +1,6 @@
 //! Files are played for ever, and nobody can tell where they begin.
 
-use crate::program::{Program, Stream, data, finish, shared, words};
+use crate::program::{Program, Stream, alone, data, finish, words};
 use crate::rtsp::{Client, Packet, Transport, frames, lost, steps};
 use std::path::Path;
 use std::process::Command;
@@ -10,14 +10,27 @@ use std::time::Duration;
 /// Units of RTP time in a second.
 const SECOND: f64 = 90_000.0;
 
-/// Time only rises, by two frames at most, and as fast as the clock on the wall.
+/// The share of pictures that a machine which does other things may leave out, here and there. Three frames at each
+/// loop point would be more.
+const LEFT_OUT: f64 = 0.02;
+
+/// Time only rises, by a frame each time, and as fast as the clock on the wall.
 fn assert_continuous(packets: &[Packet], frame_rate: f64) {
     assert_eq!(lost(packets), 0, "packets were lost");
     let frame = SECOND / frame_rate;
+    let steps = steps(packets);
+    assert!(steps.iter().all(|step| *step > 0), "RTP time ran back: {steps:?}");
     // The first picture is the one that the stream was described by; it may be older.
-    let wrong = |(number, step): &(usize, i32)| *step <= 0 || *number > 0 && f64::from(*step) > 2.1 * frame;
-    let wrong: Vec<_> = steps(packets).into_iter().enumerate().filter(wrong).collect();
-    assert!(wrong.is_empty(), "steps of RTP time that are not one frame of {frame}: {wrong:?}");
+    let long: Vec<_> = steps
+        .iter()
+        .map(|step| f64::from(*step))
+        .enumerate()
+        .skip(1)
+        .filter(|(_, step)| *step > 2.1 * frame)
+        .collect();
+    let left_out: f64 = long.iter().map(|(_, step)| step / frame - 1.0).sum();
+    assert!(left_out <= LEFT_OUT * steps.len() as f64, "long steps, where a frame is {frame}: {long:?}");
+    assert!(long.iter().all(|(_, step)| *step < 0.2 * SECOND), "a gap: {long:?}, where a frame is {frame}");
     let frames = frames(packets);
     let (first, last) = (frames.first().unwrap(), frames.last().unwrap());
     let rtp = f64::from(last.1.wrapping_sub(first.1)) / SECOND;
@@ -27,7 +40,7 @@ fn assert_continuous(packets: &[Packet], frame_rate: f64) {
 
 #[test]
 fn the_time_of_a_file_only_rises_over_four_loops() {
-    let _turn = shared();
+    let _turn = alone();
     const LENGTH: f64 = 5.28;
     let mut program = Program::start(&[], &[Stream::file("film", &data("bigbuckbunny.mp4"))]);
     let reader = Client::connect(&program.address("film")).play(Transport::Tcp);
@@ -52,7 +65,7 @@ fn clip(at: &Path, source: &str, options: &[&str]) {
 
 #[test]
 fn files_of_every_frame_rate_and_name_loop_without_a_jump() {
-    let _turn = shared();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let clips = [
         (
@@ -107,7 +120,7 @@ fn files_of_every_frame_rate_and_name_loop_without_a_jump() {
 
 #[test]
 fn several_files_follow_one_another_without_a_jump() {
-    let _turn = shared();
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let files = [
         ("red.mp4", "color=red:size=320x240:rate=25:duration=1"),
