@@ -1,6 +1,6 @@
 # Where Headwater is built and run: on this system, where it has the libraries of the floor (GNOME 48,
 # which is Debian 13), or in a private Debian 13 root under the user's cache folder.
-# Sourced by `run`, `test` and `shell`; after `prepare build|run|test`, `inside CMD…` runs a command there.
+# Sourced by the scripts beside it; after `prepare build|run|test|flatpak`, `inside CMD…` runs a command there.
 # shellcheck shell=bash
 
 readonly rust_floor=1.92
@@ -89,11 +89,11 @@ mirror() {
             /etc/apt/sources.list 2>/dev/null
 }
 
-# The private root. It is made under another name and renamed when it is whole, so that an
+# The private root with these groups. It is made under another name and renamed when it is whole, so that an
 # interrupted one is made again by the next call.
 make_root() {
     local list
-    list=$(packages debian "build run test")
+    list=$(packages debian "$1")
     root=$cache/root-$(printf '%s %s' "$root_suite" "$list" | sha256sum | cut -c 1-12)
     mkdir -p "$cache"
     if [ ! -d "$root" ]; then
@@ -161,17 +161,19 @@ bootstrap() {
     touch "$partial/.whole"
 }
 
-# prepare build|run|test: everything that this needs is there afterwards.
+# prepare build|run|test|flatpak: everything that this needs is there afterwards. What packages for Flatpak has a
+# root of its own: nothing else needs its tools.
 prepare() {
     check_rust
     local list groups
-    case $1 in build) groups="build" ;; run) groups="build run" ;; test) groups="build run test" ;; esac
+    case $1 in build) groups="build" ;; run) groups="build run" ;; test) groups="build run test" ;; flatpak) groups="flatpak" ;; esac
     list=$(native_list)
     if [ -n "$list" ]; then
         root=
         packages "$list" "$groups" | "install_missing_$list"
     else
-        make_root
+        [ "$1" = flatpak ] || groups="build run test"
+        make_root "$groups"
     fi
 }
 
@@ -181,7 +183,8 @@ inside() {
     [ -n "$root" ] || { "$@"; return; }
     local bind=(--ro-bind "$root/usr" /usr --ro-bind "$root/etc" /etc --bind "$root/var" /var) path
     for path in bin sbin lib lib64; do bind+=(--symlink "usr/$path" "/$path"); done
-    bind+=(--dev-bind /dev /dev --proc /proc --bind /sys /sys --bind /tmp /tmp --tmpfs /run --tmpfs /var/tmp)
+    # A whole /proc, not one of its own: only there can Flatpak make a sandbox inside.
+    bind+=(--dev-bind /dev /dev --bind /proc /proc --bind /sys /sys --bind /tmp /tmp --tmpfs /run --tmpfs /var/tmp)
     for path in /*; do
         case $path in /bin | /boot | /dev | /etc | /lib* | /lost+found | /proc | /run | /sbin | /sys | /tmp | /usr | /var) continue ;; esac
         if [ -L "$path" ]; then bind+=(--symlink "$(readlink "$path")" "$path"); elif [ -d "$path" ]; then bind+=(--bind "$path" "$path"); fi
