@@ -5,10 +5,10 @@ pub use gettextrs::gettext;
 /// The gettext domain: the name of the `.mo` files.
 const DOMAIN: &str = "headwater";
 
-/// Where translations are installed; packages set it when they build.
+/// Where translations are installed; `build-aux/install.sh` and packages set it when they build.
 const LOCALEDIR: &str = match option_env!("LOCALEDIR") {
     Some(folder) => folder,
-    None => "/usr/share/locale",
+    None => "/usr/local/share/locale",
 };
 
 /// Finds the catalogue of the user's language, which GTK takes from the environment when it starts; without GTK,

@@ -8,8 +8,10 @@ use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::{env, io};
 
 const ID: &str = "io.github.headwater_app.Headwater";
 const RESOURCES: &str = "/io/github/headwater_app/Headwater";
@@ -22,13 +24,17 @@ struct Session {
     control: RefCell<Option<Control>>,
     /// What runs is being stopped.
     ending: Cell<bool>,
+    /// While it ends, it was asked to show its window.
+    again: Cell<bool>,
 }
 
-/// Shows the window until it is closed, or raises the one that another instance has for the same file.
+/// Shows the window until it is closed, or raises the one that another instance has for the same file. As a service
+/// (`gio::ApplicationFlags::IS_SERVICE`) it shows the window when it is asked to over the session bus, and ends
+/// where nothing asks within ten seconds.
 ///
 /// # Errors
 /// There is no display that GTK can use; nothing was started.
-pub fn run(file: PathBuf) -> Result<ExitCode, glib::BoolError> {
+pub fn run(file: PathBuf, flags: gio::ApplicationFlags) -> Result<ExitCode, glib::BoolError> {
     gtk::init()?;
     i18n::init();
     ui::register_resources();
@@ -36,6 +42,7 @@ pub fn run(file: PathBuf) -> Result<ExitCode, glib::BoolError> {
 
     let application = adw::Application::builder()
         .application_id(application_id(&file))
+        .flags(flags)
         .resource_base_path(RESOURCES)
         .build();
     let session = Rc::new(Session {
@@ -43,6 +50,11 @@ pub fn run(file: PathBuf) -> Result<ExitCode, glib::BoolError> {
         window: OnceCell::new(),
         control: RefCell::new(None),
         ending: Cell::new(false),
+        again: Cell::new(false),
+    });
+    let ended = session.clone();
+    application.connect_startup(move |application| {
+        glib::spawn_future_local(end_on_signal(application.clone(), ended.clone()));
     });
     add_actions(&application, &session);
     application.connect_activate(move |application| activate(application, &session));
@@ -93,6 +105,9 @@ fn add_actions(application: &adw::Application, session: &Rc<Session>) {
 }
 
 fn activate(application: &adw::Application, session: &Rc<Session>) {
+    if session.ending.get() {
+        return session.again.set(true);
+    }
     if let Some(window) = session.window.get() {
         return window.present();
     }
@@ -103,7 +118,6 @@ fn activate(application: &adw::Application, session: &Rc<Session>) {
         glib::Propagation::Stop
     });
     window.present();
-    glib::spawn_future_local(end_on_signal(application.clone(), session.clone()));
     session.window.set(window).expect("there was none");
     glib::spawn_future_local(open(session.clone()));
 }
@@ -144,16 +158,24 @@ async fn end_on_signal(application: adw::Application, session: Rc<Session>) {
 }
 
 /// Stops what runs, with the window hidden, then ends the program. Whatever dialog is open does not keep it.
-fn end(application: &adw::Application, session: &Session) {
+fn end(application: &adw::Application, session: &Rc<Session>) {
     if let Some(window) = session.window.get() {
         window.set_visible(false);
     }
     match session.control.take() {
         Some(control) => {
-            let application = application.clone();
+            let (application, session) = (application.clone(), session.clone());
             session.ending.set(true);
             glib::spawn_future_local(async move {
                 control.close().await;
+                give_up_name(&application).await;
+                if session.again.get()
+                    && let Err(error) = start_again(&session.file)
+                {
+                    tracing::error!(
+                        "the program was asked for while it ended, and cannot start again: {error}"
+                    );
+                }
                 application.quit();
             });
         }
@@ -161,6 +183,31 @@ fn end(application: &adw::Application, session: &Session) {
         None if session.ending.get() => {}
         None => application.quit(),
     }
+}
+
+/// From now on whoever starts the program starts it, and does not ask this one, which is about to end. Whoever asked
+/// before is heard before this is done.
+async fn give_up_name(application: &adw::Application) {
+    let (Some(bus), Some(id)) = (application.dbus_connection(), application.application_id()) else { return };
+    let name = (id.as_str(),).to_variant();
+    const BUS: &str = "org.freedesktop.DBus";
+    let call = bus.call_future(
+        Some(BUS),
+        "/org/freedesktop/DBus",
+        BUS,
+        "ReleaseName",
+        Some(&name),
+        None,
+        gio::DBusCallFlags::NONE,
+        1000,
+    );
+    if let Err(error) = call.await {
+        tracing::warn!(%error, "the session bus does not answer");
+    }
+}
+
+fn start_again(file: &Path) -> io::Result<()> {
+    Command::new(env::current_exe()?).arg("--config").arg(file).spawn().map(drop)
 }
 
 fn about() -> adw::AboutDialog {

@@ -3,7 +3,7 @@
 use super::build_info;
 use std::path::PathBuf;
 
-/// Turns a test pattern or a file into an RTSP stream that any player can read.
+/// Turns a test pattern, a file or another stream into an RTSP stream that any player can read.
 #[derive(Debug, clap::Parser)]
 #[command(name = "headwater", version = build_info::VERSION)]
 pub struct Cli {
@@ -19,9 +19,14 @@ pub struct Cli {
     #[arg(long, conflicts_with_all = ["headless", "set_password"])]
     pub check_config: bool,
 
-    /// Keep a user's password, read as one line from standard input
+    /// Keep a user's password, or as relay:ID that of a relay, read as one line from standard input
     #[arg(long, value_name = "USER", conflicts_with = "headless", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub set_password: Option<String>,
+
+    /// How the session bus starts the program, when something asks for it there: no window until it is asked for
+    #[cfg(feature = "gui")]
+    #[arg(long, hide = true, conflicts_with_all = ["config", "headless", "check_config", "set_password"])]
+    pub gapplication_service: bool,
 }
 
 #[cfg(test)]
@@ -41,6 +46,7 @@ mod tests {
             &["headwater", "--headless", "--check-config"],
             &["headwater", "--set-password", ""],
             &["headwater", "--set-password"],
+            &["headwater", "--gapplication-service", "--config", "cameras.toml"],
         ] {
             assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
         }

@@ -78,7 +78,7 @@ fn announce(engine: &Engine) {
             see(stream);
         });
     }
-    engine.connect_server_state_notify(move |engine| {
+    engine.connect_places_notify(move |engine| {
         engine.streams().iter::<Stream>().flatten().for_each(|stream| look(&stream));
     });
 }

@@ -22,6 +22,10 @@ use std::process::ExitCode;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     logging::init();
+    #[cfg(feature = "gui")]
+    if cli.gapplication_service {
+        return serve_the_bus();
+    }
     let config = cli.config.unwrap_or_else(default_path);
     let result = if cli.check_config {
         check(&config)
@@ -48,11 +52,21 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
 /// Serves with a window, or without one where there is no display.
 fn show(config: PathBuf) -> ExitCode {
     #[cfg(feature = "gui")]
-    match application::run(config.clone()) {
+    match application::run(config.clone(), gio::ApplicationFlags::empty()) {
         Ok(code) => return code,
         Err(_) => eprintln!("headwater: there is no display, so it serves without a window"),
     }
     exit_code(headless::run(config))
+}
+
+/// Whoever asks the bus wants a window: without a display nothing is served in its place.
+#[cfg(feature = "gui")]
+fn serve_the_bus() -> ExitCode {
+    application::run(default_path(), gio::ApplicationFlags::IS_SERVICE).unwrap_or_else(|_| {
+        exit_code(Err(anyhow::anyhow!(
+            "there is no display for the window: start it in a session that has one, or use --headless"
+        )))
+    })
 }
 
 fn check(config: &Path) -> anyhow::Result<()> {
@@ -79,9 +93,11 @@ fn set_password(config: &Path, user: &str) -> anyhow::Result<()> {
         }
     })?;
     println!("The password of {user} is kept. A Headwater that runs already takes it at its next start.");
-    let known =
-        ConfigFile::load(config).is_ok_and(|file| file.config().users.iter().any(|known| known.name == user));
-    if !known {
+    let known = ConfigFile::load(config)
+        .is_ok_and(|file| file.config().password_keys().iter().any(|key| key == user));
+    if let Some(stream) = user.strip_prefix("relay:").filter(|_| !known) {
+        println!("{} has no stream {stream} that is a relay with a user.", config.display());
+    } else if !known {
         println!("{} has no user {user} yet: add [[users]] with name = \"{user}\".", config.display());
     }
     Ok(())

@@ -309,9 +309,14 @@ clock = { position = "top-right" }
     fn every_kind_of_change_is_read_back_as_it_was_meant() {
         let file = Source::File(FileSource { locations: vec!["/a #1.mp4".into(), "/\"b\".mkv".into()] });
         let pattern = Source::Pattern(PatternSource { pattern: "snow".into() });
+        let relay = Source::Relay(RelaySource {
+            address: "rtsp://a/\"b\"".into(),
+            transport: Transport::Udp,
+            user: "c".into(),
+        });
         let text = Overlay::Text(Text { text: "a\n\"b\" = [1]".into(), position: Position::Left });
         for whole in [WHOLE, COMMENTED, INLINE] {
-            for source in [&file, &pattern] {
+            for source in [&file, &pattern, &relay] {
                 after(whole, |config| config.streams.iter_mut().for_each(|s| s.source = source.clone()));
             }
             after(whole, |config| config.streams[0].overlays = vec![text.clone()]);

@@ -1,6 +1,7 @@
 //! What the user wants: plain serde values and the file they live in. No GLib, no GStreamer.
 
 mod access;
+mod address;
 mod edit;
 mod file;
 mod folders;
@@ -18,6 +19,7 @@ mod stream;
 mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
+pub use address::{Link, Place};
 pub use file::{ConfigFile, LoadError, SaveError};
 pub use folders::{default_path, state_folder};
 pub use lock::{ConfigLock, LockError};
@@ -25,9 +27,9 @@ pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::{Line, ParseError};
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
-pub use secrets::{Password, Passwords, SecretError, SecretStore};
+pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
-pub use source::{FileSource, PATTERNS, PatternSource, Source};
+pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
 pub use validate::{Field, Problem, ProblemKind, StreamField};
 
@@ -48,6 +50,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The keys of every password that is needed: the users', and those of relays that log in elsewhere.
+    pub fn password_keys(&self) -> Vec<String> {
+        let users = self.users.iter().map(|user| user.name.clone());
+        users.chain(self.streams.iter().filter_map(StreamConfig::password_key)).collect()
+    }
+
     /// What is served where there is no file yet: one demo stream for this computer, so that the first start
     /// shows a picture.
     pub fn first() -> Self {

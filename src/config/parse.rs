@@ -111,7 +111,9 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Id => element.item("id"),
             StreamField::Name => element.item("name"),
             StreamField::Path => element.item("path"),
-            StreamField::Pattern | StreamField::Locations => element.item("source"),
+            StreamField::Pattern | StreamField::Locations | StreamField::Address | StreamField::Login => {
+                element.item("source")
+            }
             StreamField::Renditions => element.item("renditions"),
             StreamField::Size(place) => element.nested("renditions", *place, "size"),
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),
@@ -218,6 +220,13 @@ mod tests {
                 "source.patern",
                 "line 36, column 8: unknown key `patern`; did you mean `pattern`?",
             ),
+            ("source.relay", "source.rely", "line 49, column 8: unknown key `rely`; did you mean `relay`?"),
+            (
+                "transport",
+                "transprt",
+                "line 49, column 54: unknown key `transprt`; did you mean `transport`?",
+            ),
+            ("\"tcp\"", "\"tpc\"", "line 49, column 66: unknown word `tpc`; did you mean `tcp`?"),
             ("{ pattern", "{ patern", "line 36, column 20: unknown key `patern`; did you mean `pattern`?"),
             (
                 "enabled",
@@ -299,6 +308,7 @@ mod tests {
             (lobby(StreamField::Read), 17),
             (lobby(StreamField::FrameRate(0)), 21),
             (lobby(StreamField::Overlay(1)), 28),
+            (Field::Stream { index: 2, id: "yard".into(), field: StreamField::Address }, 49),
             (ball(StreamField::Name), 33),
             (ball(StreamField::Bitrate(0)), 43),
         ] {

@@ -1,4 +1,4 @@
-//! The passwords of the server's users: values that never show themselves, and the place they are kept.
+//! The passwords of the server's users and of relays: values that never show themselves, and the place they are kept.
 
 use super::replace::replace;
 use std::collections::HashMap;
@@ -63,7 +63,12 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The passwords that are known, by user.
+/// Where the password of a relay is kept, among those of users: no user has a colon in the name.
+pub fn relay_key(stream: &str) -> String {
+    format!("relay:{stream}")
+}
+
+/// The passwords that are known, by user, or by [`relay_key`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Passwords {
     known: HashMap<String, Password>,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub enum Source {
     Pattern(PatternSource),
     File(FileSource),
+    Relay(RelaySource),
 }
 
 /// A test pattern.
@@ -25,6 +26,39 @@ pub struct PatternSource {
 pub struct FileSource {
     /// Absolute paths; at least one.
     pub locations: Vec<PathBuf>,
+}
+
+/// Another stream, which is served again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelaySource {
+    /// Without a user or a password in it.
+    pub address: String,
+    /// How RTSP brings the pictures; other kinds have no choice.
+    #[serde(default, skip_serializing_if = "Transport::is_auto")]
+    pub transport: Transport,
+    /// Who logs in there; empty where nobody has to. The password is kept apart, under [`relay_key`].
+    ///
+    /// [`relay_key`]: super::relay_key
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+}
+
+/// How RTSP brings the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// UDP, and TCP where nothing comes that way.
+    #[default]
+    Auto,
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// The names of `videotestsrc`'s patterns, as of GStreamer 1.26.

@@ -1,6 +1,6 @@
 //! One stream: the unit of everything.
 
-use super::{Access, Overlay, Rendition, Source};
+use super::{Access, Overlay, Rendition, Source, relay_key};
 use serde::{Deserialize, Serialize};
 
 /// What the user configures: a name, a mount path, a source, pictures, access.
@@ -29,6 +29,14 @@ fn enabled() -> bool {
 }
 
 impl StreamConfig {
+    /// The key of the password with which its source logs in elsewhere; none where it does not.
+    pub fn password_key(&self) -> Option<String> {
+        match &self.source {
+            Source::Relay(relay) if !relay.user.is_empty() => Some(relay_key(&self.id)),
+            _ => None,
+        }
+    }
+
     /// The encoding at the stream's own path.
     pub fn main_rendition(&self) -> Rendition {
         self.renditions.first().cloned().unwrap_or_default()

@@ -1,9 +1,10 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
-use super::path;
 use super::{
-    Bitrate, Codec, Config, FrameRate, Overlay, PATTERNS, Readers, Rendition, Size, Source, StreamConfig,
+    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Source,
+    StreamConfig,
 };
+use super::{address, path};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -45,6 +46,10 @@ pub enum StreamField {
     Pattern,
     /// The files of a file source.
     Locations,
+    /// The address of a relay.
+    Address,
+    /// The user with which a relay logs in.
+    Login,
     /// More than one rendition.
     Renditions,
     /// Of the rendition at this place of the list.
@@ -82,6 +87,8 @@ impl fmt::Display for StreamField {
             Self::Path => "path",
             Self::Pattern => "pattern",
             Self::Locations => "locations",
+            Self::Address => "address",
+            Self::Login => "user",
             Self::Renditions => "renditions",
             Self::Size(_) => "size",
             Self::FrameRate(_) => "frame_rate",
@@ -131,6 +138,28 @@ pub enum ProblemKind {
     LocationsEmpty,
     #[error("\"{location}\" is not a whole path: write it from the root, like \"/videos/a.mp4\"")]
     LocationNotAbsolute { location: String },
+    #[error("no address is given: write one, like \"rtsp://192.0.2.20/stream\"")]
+    AddressEmpty,
+    #[error("an address cannot have {}: leave it out", say_character(*character))]
+    AddressCharacter { character: char },
+    #[error(
+        "an address begins with what it is spoken to in: write it whole, like \"rtsp://192.0.2.20/stream\""
+    )]
+    AddressWithoutScheme,
+    #[error("addresses of the kind \"{scheme}\" cannot be opened{}", say_scheme_meant(*meant))]
+    SchemeUnknown { scheme: String, meant: Option<&'static str> },
+    #[error("the address has no host: write one after the slashes, like \"rtsp://192.0.2.20/stream\"")]
+    AddressWithoutHost,
+    #[error("the address has no port: write the one that is sent to, like \"udp://239.0.0.1:5000\"")]
+    AddressWithoutPort,
+    #[error(
+        "the address has a login in it: write the name as user = \"…\" beside it, and keep the password with headwater --set-password relay:ID"
+    )]
+    AddressWithLogin,
+    #[error("this is not an address ({message}): write one, like \"rtsp://192.0.2.20/stream\"")]
+    AddressInvalid { message: String },
+    #[error("this is the stream itself, or one that shows it: choose another address")]
+    AddressOfItself,
     #[error("{width}x{height} is not a size that can be served: each side has {least} to {most} pixels")]
     SizeOutOfRange { width: u32, height: u32, least: u32, most: u32 },
     #[error("MJPEG is served up to {most}x{most} (RFC 2435): choose a smaller size, or H.264")]
@@ -184,6 +213,9 @@ impl Config {
             let mut found = Vec::new();
             self.check_identity(index, stream, &mut found);
             check_source(&stream.source, &mut found);
+            if self.shows_itself(index) {
+                found.push((StreamField::Address, ProblemKind::AddressOfItself));
+            }
             self.check_access(stream, &mut found);
             check_renditions(&stream.renditions, &mut found);
             for (place, overlay) in stream.overlays.iter().enumerate() {
@@ -214,6 +246,33 @@ impl Config {
         } else if let Some(other) = before.iter().find(|other| other.path == stream.path) {
             found.push((StreamField::Path, ProblemKind::PathTaken { stream: other.name.clone() }));
         }
+    }
+
+    /// Whether a relay leads back to where it is served, by whatever way through this server.
+    fn shows_itself(&self, index: usize) -> bool {
+        let mut at = index;
+        // One step for each stream: whoever is not back by then goes round without it.
+        for _ in &self.streams {
+            let Some(next) = self.relayed_stream(&self.streams[at]) else { return false };
+            if next == index {
+                return true;
+            }
+            at = next;
+        }
+        false
+    }
+
+    /// The place of the stream of this server that a relay shows, where that can be seen from its address.
+    fn relayed_stream(&self, stream: &StreamConfig) -> Option<usize> {
+        let Source::Relay(relay) = &stream.source else { return None };
+        let place = Place::of(&relay.address)?;
+        let is_this_computer = place.host.eq_ignore_ascii_case("localhost")
+            || place.ip().is_some_and(|ip| ip.is_loopback() || self.server.listen == Listen::Address(ip));
+        if place.scheme != "rtsp" || place.port != Some(self.server.port) || !is_this_computer {
+            return None;
+        }
+        let path = place.path.trim_end_matches('/');
+        self.streams.iter().position(|stream| stream.path == path)
     }
 
     fn check_access(&self, stream: &StreamConfig, found: &mut Found) {
@@ -257,6 +316,14 @@ fn check_source(source: &Source, found: &mut Found) {
             for location in source.locations.iter().filter(|location| !location.is_absolute()) {
                 let location = location.display().to_string();
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
+            }
+        }
+        Source::Relay(source) => {
+            if let Err(what) = address::check(&source.address) {
+                found.push((StreamField::Address, what));
+            }
+            if let Some(character) = source.user.chars().find(|c| *c == ':' || c.is_control()) {
+                found.push((StreamField::Login, ProblemKind::UserNameCharacter { character }));
             }
         }
     }
@@ -332,6 +399,13 @@ fn say_character(character: char) -> String {
         '\n' | '\r' => "a line break".into(),
         character if character.is_control() => "a control character".into(),
         character => format!("the character \"{character}\""),
+    }
+}
+
+fn say_scheme_meant(meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("; did you mean \"{meant}\"?"),
+        None => ": use rtsp, rtsps, http, https, rtmp, rtmps, srt, udp or rtp".into(),
     }
 }
 
@@ -578,6 +652,50 @@ mod tests {
             locations(&["/a.mp4", "a.mp4"]),
             [(StreamField::Locations, ProblemKind::LocationNotAbsolute { location })]
         );
+    }
+
+    fn relay(address: &str) -> Source {
+        Source::Relay(RelaySource { address: address.into(), ..RelaySource::default() })
+    }
+
+    #[test]
+    fn a_relay_has_an_address_and_a_login_apart_from_it() {
+        let address = |address: &str| after(|stream| stream.source = relay(address));
+        assert_eq!(address("rtsp://cam.local/live"), []);
+        assert_eq!(address(""), [(StreamField::Address, ProblemKind::AddressEmpty)]);
+        let found = address("rtsp://admin:secret@cam.local/live");
+        assert_eq!(found, [(StreamField::Address, ProblemKind::AddressWithLogin)]);
+        assert!(!found[0].1.to_string().contains("secret"));
+        let user = RelaySource { address: "rtsp://a".into(), user: "a:b".into(), ..RelaySource::default() };
+        let what = ProblemKind::UserNameCharacter { character: ':' };
+        assert_eq!(after(|stream| stream.source = Source::Relay(user)), [(StreamField::Login, what)]);
+    }
+
+    #[test]
+    fn a_relay_that_leads_back_to_itself_is_refused_by_any_way() {
+        let relays = |addresses: &[(&str, &str)]| {
+            let streams = addresses.iter().map(|(id, address)| {
+                let mut stream = stream(id);
+                stream.source = relay(address);
+                stream
+            });
+            let mut config = config(streams.chain([stream("ball")]));
+            config.server.listen = Listen::Address("192.0.2.7".parse().unwrap());
+            let problems = config.validate();
+            assert!(problems.iter().all(|problem| problem.what == ProblemKind::AddressOfItself));
+            problems.len()
+        };
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "[::1]", "192.0.2.7"] {
+            assert_eq!(relays(&[("a", &format!("rtsp://{host}:8554/a"))]), 1, "{host}");
+            assert_eq!(relays(&[("a", &format!("rtsp://{host}:8554/a/"))]), 1, "{host}");
+        }
+        let (a, b) = ("rtsp://localhost:8554/a", "rtsp://localhost:8554/b");
+        assert_eq!(relays(&[("a", b), ("b", a)]), 2);
+        // What shows a loop is not in it, and another server or stream is none.
+        assert_eq!(relays(&[("a", a), ("b", a)]), 1);
+        for other in ["rtsp://localhost:554/a", "rtsp://192.0.2.8:8554/a", "rtsp://localhost:8554/ball"] {
+            assert_eq!(relays(&[("a", other)]), 0, "{other}");
+        }
     }
 
     #[test]

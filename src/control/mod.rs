@@ -2,19 +2,19 @@
 
 mod crash;
 mod history;
+mod login;
 
 pub use crash::LeftOff;
 
 use crate::config::{
-    Config, ConfigFile, ConfigLock, Line, LoadError, LockError, Password, Passwords, Problem, SaveError,
-    SecretError, SecretStore, state_folder,
+    Config, ConfigFile, ConfigLock, Line, LoadError, LockError, Password, Passwords, Problem, Readers,
+    SaveError, SecretError, SecretStore, StreamConfig, state_folder,
 };
 use crate::engine::{Engine, Stream, StreamState};
 use crash::Run;
 use gio::prelude::*;
-use glib::ControlFlow;
 use history::History;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -37,17 +37,19 @@ struct Inner {
     passwords: RefCell<Passwords>,
     secret_error: RefCell<Option<SecretError>>,
     history: RefCell<History>,
-    /// Users that were removed in this run: their passwords are kept for undo, and forgotten at the end.
-    removed_users: RefCell<BTreeSet<String>>,
-    /// None as well when it was started after all.
-    left_off: RefCell<Option<LeftOff>>,
+    /// Keys of passwords that nobody needs since this run: they are kept for undo, and forgotten at the end.
+    unneeded_passwords: RefCell<BTreeSet<String>>,
+    /// As it was at the start.
+    left_off: OnceCell<LeftOff>,
     listeners: RefCell<Vec<Listener>>,
     /// None without a state folder, and after the end.
     run: RefCell<Option<Run>>,
-    _lock: ConfigLock,
+    /// None after the end: another one may have the configuration then.
+    lock: RefCell<Option<ConfigLock>>,
 }
 
-struct Listener(Rc<dyn Fn(&Control) -> ControlFlow>);
+/// Whether whoever listens is there still.
+struct Listener(Rc<dyn Fn(&Control) -> bool>);
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -105,7 +107,8 @@ impl Control {
         Self::open_with(path, state_folder()).await
     }
 
-    async fn open_with(path: PathBuf, state: Option<PathBuf>) -> Result<Self, OpenError> {
+    /// As [`Control::open`], with this folder for the marks that tell a crash, or without any.
+    pub async fn open_with(path: PathBuf, state: Option<PathBuf>) -> Result<Self, OpenError> {
         let (lock, file) = in_background(move || {
             let lock = ConfigLock::take(&path)?;
             let file = load(&path)?;
@@ -117,26 +120,6 @@ impl Control {
         }
         let config = file.config().clone();
         let engine = Engine::new()?;
-        // Only now: whoever gives up while the keyring is asked has not crashed.
-        let path = file.path().to_owned();
-        let run = in_background(move || state.and_then(|state| begin_run(&state, &path))).await;
-        let (left_off, run) = run.unzip();
-        let left_off = left_off.flatten();
-
-        match &left_off {
-            None => {}
-            Some(LeftOff::Starting { ids }) => {
-                tracing::warn!(
-                    "the last run ended unexpectedly; {} streams were starting and are left off",
-                    ids.len()
-                );
-                ids.iter().for_each(|id| engine.hold_off(id));
-            }
-            Some(LeftOff::Everything) => {
-                tracing::warn!("the last two runs ended unexpectedly; every stream is left off");
-                config.streams.iter().for_each(|stream| engine.hold_off(&stream.id));
-            }
-        }
         let control = Self(Rc::new(Inner {
             engine,
             config: RefCell::new(config),
@@ -146,14 +129,17 @@ impl Control {
             passwords: RefCell::default(),
             secret_error: RefCell::default(),
             history: RefCell::default(),
-            removed_users: RefCell::default(),
-            left_off: RefCell::new(left_off),
+            unneeded_passwords: RefCell::default(),
+            left_off: OnceCell::new(),
             listeners: RefCell::default(),
-            run: RefCell::new(run),
-            _lock: lock,
+            run: RefCell::default(),
+            lock: RefCell::new(Some(lock)),
         }));
-        control.watch_starting();
         control.load_passwords().await;
+        // Only now: whoever gives up while the keyring is asked has not crashed.
+        if let Some(state) = state {
+            control.begin_run(state).await;
+        }
         control.apply();
         Ok(control)
     }
@@ -167,19 +153,30 @@ impl Control {
         self.0.config.borrow().clone()
     }
 
-    /// Calls this after every change of what can be asked here, until it breaks.
-    pub fn connect_changed(&self, listener: impl Fn(&Self) -> ControlFlow + 'static) {
+    /// One stream of it, by its id.
+    pub fn stream(&self, id: &str) -> Option<StreamConfig> {
+        self.0.config.borrow().streams.iter().find(|stream| stream.id == id).cloned()
+    }
+
+    /// Tells an object of every change of what can be asked here, as long as it lives.
+    pub fn connect_changed<T: IsA<glib::Object>>(&self, object: &T, tell: impl Fn(&T, &Self) + 'static) {
+        let weak = object.downgrade();
+        let listener = move |control: &Self| weak.upgrade().inspect(|object| tell(object, control)).is_some();
         self.0.listeners.borrow_mut().push(Listener(Rc::new(listener)));
     }
 
-    /// What was left off at the start, because the last run crashed, and is so still.
+    /// What was left off at the start because the last run crashed, as far as it is so still.
     pub fn left_off(&self) -> Option<LeftOff> {
-        self.0.left_off.borrow().clone()
+        let ids = self.0.engine.held_off();
+        let left_off = self.0.left_off.get().filter(|_| !ids.is_empty())?;
+        Some(match left_off {
+            LeftOff::Starting { .. } => LeftOff::Starting { ids },
+            LeftOff::Everything => LeftOff::Everything,
+        })
     }
 
     /// Starts what was left off.
     pub fn start_left_off(&self) {
-        self.0.left_off.take();
         self.0.engine.start_held_off();
         self.changed();
     }
@@ -217,6 +214,16 @@ impl Control {
         self.0.history.borrow().next().is_some()
     }
 
+    /// What undo would bring back.
+    pub fn previous(&self) -> Option<Config> {
+        self.0.history.borrow().previous().cloned()
+    }
+
+    /// What redo would bring back.
+    pub fn next(&self) -> Option<Config> {
+        self.0.history.borrow().next().cloned()
+    }
+
     /// Goes back to before the last change; without one, nothing happens. A password stays as it is.
     pub async fn undo(&self) -> Result<(), ChangeError> {
         let mut file = self.0.file.lock().await;
@@ -250,15 +257,33 @@ impl Control {
         Ok(())
     }
 
-    /// The password of a user, where one is known: to be shown to whoever gives out addresses.
-    pub fn password(&self, user: &str) -> Option<Password> {
-        self.0.passwords.borrow().get(user).cloned()
+    /// The password of a user, or of a relay by [`relay_key`](crate::config::relay_key), where one is known: to be
+    /// shown to whoever gives out addresses.
+    pub fn password(&self, key: &str) -> Option<Password> {
+        self.0.passwords.borrow().get(key).cloned()
     }
 
-    /// Keeps a password for a user of the server, and lets the user in with it from now on.
-    pub async fn set_password(&self, user: &str, password: Password) -> Result<(), SecretError> {
+    /// The users who can log in at a stream: those who have the right and a password, in the order of its rights.
+    /// None where anyone may watch.
+    pub fn logins(&self, id: &str) -> Vec<String> {
+        let Some(Readers::Users(mut users)) = self.stream(id).map(|stream| stream.access.read) else {
+            return vec![];
+        };
+        users.retain(|user| self.password(user).is_some());
+        users
+    }
+
+    /// An address with the name and the password of a user in it, where that is known: for the person it is given
+    /// to, never for a log.
+    pub fn address_with_password(&self, address: &str, user: &str) -> Option<String> {
+        self.password(user).map(|password| login::with_login(address, user, &password))
+    }
+
+    /// Keeps a password for a user of the server, and lets the user in with it from now on; or for a relay, by
+    /// [`relay_key`](crate::config::relay_key), which logs in with it.
+    pub async fn set_password(&self, key: &str, password: Password) -> Result<(), SecretError> {
         let _turn = self.0.file.lock().await;
-        self.secrets().await.set(user, &password).await?;
+        self.secrets().await.set(key, &password).await?;
         self.load_passwords().await;
         self.apply();
         self.changed();
@@ -279,18 +304,19 @@ impl Control {
     pub async fn close(&self) {
         let _turn = self.0.file.lock().await;
         self.0.engine.stop().await;
-        self.forget_removed_users().await;
+        self.forget_unneeded_passwords().await;
         if let Some(run) = self.0.run.take() {
             in_background(move || run.end()).await;
         }
+        self.0.lock.take();
     }
 
     async fn save(&self, file: &mut ConfigFile, config: Config) -> Result<(), SaveError> {
-        let before = file.config().users.clone();
+        let before = file.config().password_keys();
         let mut saved = file.clone();
         *file = in_background(move || saved.save(&config).map(|()| saved)).await?;
-        let removed = before.into_iter().filter(|user| !file.config().users.contains(user));
-        self.0.removed_users.borrow_mut().extend(removed.map(|user| user.name));
+        let needed = file.config().password_keys();
+        self.0.unneeded_passwords.borrow_mut().extend(before.into_iter().filter(|key| !needed.contains(key)));
         self.take_over(file.config().clone()).await;
         Ok(())
     }
@@ -298,27 +324,26 @@ impl Control {
     fn changed(&self) {
         // A listener may ask for anything, or add another one.
         let listeners = self.0.listeners.take();
-        let stay: Vec<_> =
-            listeners.into_iter().filter(|listener| (listener.0)(self).is_continue()).collect();
+        let stay: Vec<_> = listeners.into_iter().filter(|listener| (listener.0)(self)).collect();
         let added = self.0.listeners.replace(stay);
         self.0.listeners.borrow_mut().extend(added);
     }
 
     /// Until now undo could have brought them back.
-    async fn forget_removed_users(&self) {
-        let removed = self.0.removed_users.take();
-        let users = self.config().users;
-        for user in removed.iter().filter(|name| users.iter().all(|user| user.name != **name)) {
-            if let Err(error) = self.secrets().await.delete(user).await {
-                tracing::warn!("the password of {user}, who was removed, is still kept: {error}");
+    async fn forget_unneeded_passwords(&self) {
+        let unneeded = self.0.unneeded_passwords.take();
+        let needed = self.config().password_keys();
+        for key in unneeded.iter().filter(|key| !needed.contains(key)) {
+            if let Err(error) = self.secrets().await.delete(key).await {
+                tracing::warn!("the password of {key}, which was removed, is still kept: {error}");
             }
         }
     }
 
     async fn take_over(&self, config: Config) {
         let before = self.0.config.replace(config);
-        let new_users = before.users != self.0.config.borrow().users;
-        if new_users {
+        let other_passwords = before.password_keys() != self.0.config.borrow().password_keys();
+        if other_passwords {
             self.load_passwords().await;
         }
         self.apply();
@@ -333,10 +358,10 @@ impl Control {
     }
 
     async fn load_passwords(&self) {
-        let users: Vec<_> = self.config().users.into_iter().map(|user| user.name).collect();
-        let loaded = match users.is_empty() {
+        let keys = self.config().password_keys();
+        let loaded = match keys.is_empty() {
             true => Ok(Passwords::default()),
-            false => self.secrets().await.load(&users).await,
+            false => self.secrets().await.load(&keys).await,
         };
         let (passwords, error) = match loaded {
             Ok(passwords) => (passwords, None),
@@ -365,25 +390,41 @@ impl Control {
                 run.set_starting(starting);
             }
         };
-        self.0.engine.streams().connect_items_changed(move |streams, position, _, added| {
-            for place in position..position + added {
-                let stream = streams.item(place).and_downcast::<Stream>().expect("a list of streams");
-                let note = note.clone();
-                stream.connect_state_notify(move |_| note());
-            }
-            note();
-        });
+        let changed = note.clone();
+        self.0.engine.connect_stream_state_changed(move |_, _| changed());
+        self.0.engine.streams().connect_items_changed(move |_, _, _, _| note());
     }
-}
 
-/// Without a state folder the program works, but does not notice its crashes.
-fn begin_run(folder: &Path, config: &Path) -> Option<(Option<LeftOff>, Run)> {
-    match Run::begin(folder, config) {
-        Ok(run) => Some(run),
-        Err(error) => {
-            tracing::warn!("{} cannot be used, so crashes are not noticed: {error}", folder.display());
-            None
+    /// Begins to notice crashes, and leaves off what crashed the last run. Without a usable folder the program
+    /// works, but does not notice.
+    async fn begin_run(&self, folder: PathBuf) {
+        let path = self.0.path.clone();
+        let begun = in_background(move || {
+            Run::begin(&folder, &path).map_err(|error| {
+                tracing::warn!("{} cannot be used, so crashes are not noticed: {error}", folder.display());
+            })
+        });
+        let Ok((left_off, run)) = begun.await else { return };
+        let engine = &self.0.engine;
+        match &left_off {
+            None => {}
+            Some(LeftOff::Starting { ids }) => {
+                tracing::warn!(
+                    "the last run ended unexpectedly; {} streams were starting and are left off",
+                    ids.len()
+                );
+                ids.iter().for_each(|id| engine.hold_off(id));
+            }
+            Some(LeftOff::Everything) => {
+                tracing::warn!("the last two runs ended unexpectedly; every stream is left off");
+                self.config().streams.iter().for_each(|stream| engine.hold_off(&stream.id));
+            }
         }
+        if let Some(left_off) = left_off {
+            self.0.left_off.set(left_off).expect("a run begins once");
+        }
+        self.0.run.replace(Some(run));
+        self.watch_starting();
     }
 }
 
@@ -394,10 +435,11 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::User;
+    use crate::config::{User, relay_key};
     use crate::engine::{AccessState, StreamError};
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
     use tempfile::TempDir;
 
     /// Port 0, so that tests do not meet, and a stream that runs only when somebody looks.
@@ -554,19 +596,42 @@ access = { read = 'anyone' }
     }
 
     #[test]
-    fn listeners_hear_of_a_change_after_it_until_they_break() {
+    fn a_relays_password_is_kept_while_it_logs_in_and_forgotten_at_the_end() {
+        let relay = "source.relay = { address = 'rtsp://192.0.2.20/', user = 'admin' }\nenabled = false";
+        let (folder, _) = folder(&TEXT.replace("source.pattern = { pattern = 'ball' }", relay));
+        let passwords = folder.path().join("secrets.toml");
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            let key = relay_key("ball");
+            control.set_password(&key, "correct horse".into()).await.unwrap();
+            assert_eq!(control.password(&key), Some("correct horse".into()));
+            control.change(|config| config.streams.clear()).await.unwrap();
+            assert_eq!(control.password(&key), None);
+            control.undo().await.unwrap();
+            assert_eq!(control.password(&key), Some("correct horse".into()));
+            assert!(fs::read_to_string(&passwords).unwrap().contains("correct horse"));
+            control.redo().await.unwrap();
+            control.close().await;
+        });
+        assert!(!fs::read_to_string(&passwords).unwrap().contains("correct horse"));
+    }
+
+    #[test]
+    fn an_object_hears_of_a_change_after_it_as_long_as_it_lives() {
         let (folder, _) = folder(TEXT);
         on_main_loop(async {
             let control = open(&folder).await.unwrap();
             let heard = Rc::new(RefCell::new(Vec::new()));
             let names = heard.clone();
-            control.connect_changed(move |control| {
+            let object = gio::Cancellable::new();
+            control.connect_changed(&object, move |_, control| {
                 names.borrow_mut().push((control.config().streams[0].name.clone(), control.can_undo()));
-                if names.borrow().len() < 2 { ControlFlow::Continue } else { ControlFlow::Break }
             });
-            for name in ["One", "Two", "Three"] {
+            for name in ["One", "Two"] {
                 control.change(|config| config.streams[0].name = name.into()).await.unwrap();
             }
+            drop(object);
+            control.change(|config| config.streams[0].name = "Three".into()).await.unwrap();
             assert_eq!(*heard.borrow(), [("One".to_owned(), true), ("Two".to_owned(), true)]);
             control.close().await;
         });
@@ -617,6 +682,43 @@ access = { read = 'anyone' }
         // The end was clean.
         on_main_loop(async {
             let control = open(&folder).await.unwrap();
+            assert_eq!(control.left_off(), None);
+            control.close().await;
+        });
+    }
+
+    #[test]
+    fn whoever_gives_up_while_the_passwords_are_read_has_not_crashed() {
+        let (folder, path) = folder(&TEXT.replace("[server]", "users = [{ name = 'guest' }]\n[server]"));
+        // A file that is read from for as long as nothing was written to it.
+        let passwords = folder.path().join("secrets.toml");
+        let _ = fs::remove_file(&passwords);
+        assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&passwords).status().unwrap().success());
+        on_main_loop(async {
+            let opened = async { drop(open(&folder).await.unwrap()) };
+            let gave_up = async {
+                let writer = in_background(move || fs::File::options().write(true).open(passwords)).await;
+                // The file stays open: it is being read from while the other future is dropped.
+                std::mem::forget(writer.unwrap());
+            };
+            futures_lite::future::or(gave_up, opened).await;
+        });
+        let (left_off, run) = Run::begin(&folder.path().join("state"), &path).unwrap();
+        assert_eq!(left_off, None);
+        run.end();
+    }
+
+    #[test]
+    fn what_is_turned_off_is_not_left_off_any_more() {
+        let (folder, path) = folder(TEXT);
+        let (_, mut run) = Run::begin(&folder.path().join("state"), &path).unwrap();
+        run.set_starting(["ball".into()].into());
+        run.crash();
+        on_main_loop(async {
+            let control = open(&folder).await.unwrap();
+            control.change(|config| config.streams[0].name = "Still held".into()).await.unwrap();
+            assert!(control.left_off().is_some());
+            control.change(|config| config.streams[0].enabled = false).await.unwrap();
             assert_eq!(control.left_off(), None);
             control.close().await;
         });

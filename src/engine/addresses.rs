@@ -1,6 +1,8 @@
-//! The addresses of this computer, and those at which the server can be reached.
+//! The addresses of this computer, and the places where the server can be reached. The engine keeps both up to date
+//! as networks come and go; everybody else asks the engine.
 
-use super::ServerState;
+use super::{Place, ServerState};
+use gio::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 /// An address of this computer, and the network interface that has it.
@@ -13,17 +15,77 @@ pub struct LocalAddress {
 
 /// The addresses of this computer that another program can be given: the one towards everybody else first, those
 /// of this computer alone last. IPv6's link-local ones are left out: they mean nothing without an interface.
-pub fn local_addresses() -> Vec<LocalAddress> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
-        tracing::warn!("the network interfaces are not known: {error}");
-        vec![]
-    });
-    let addresses =
-        interfaces.into_iter().filter(|interface| interface.is_oper_up() || interface.is_loopback());
-    sorted(
-        addresses.map(|interface| LocalAddress { ip: interface.ip(), interface: interface.name }).collect(),
-        outward_address(),
-    )
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterLocalAddresses")]
+pub struct LocalAddresses(Vec<LocalAddress>);
+
+impl LocalAddresses {
+    /// Asks the system, which answers at once.
+    pub(super) fn now() -> Self {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+            tracing::warn!("the network interfaces are not known: {error}");
+            vec![]
+        });
+        let addresses =
+            interfaces.into_iter().filter(|interface| interface.is_oper_up() || interface.is_loopback());
+        let addresses =
+            addresses.map(|interface| LocalAddress { ip: interface.ip(), interface: interface.name });
+        Self(sorted(addresses.collect(), outward_address()))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &LocalAddress> {
+        self.0.iter()
+    }
+}
+
+/// Where the server can be reached, the likely place first; nowhere while it does not listen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterPlaces")]
+pub struct Places(Vec<Place>);
+
+impl Places {
+    /// What a server in this state listens at, and where that is every address, each one of this computer.
+    pub(super) fn new(state: &ServerState, local: &LocalAddresses) -> Self {
+        let ServerState::Listening { addresses } = state else { return Self::default() };
+        let port = |ip: IpAddr| {
+            let at = |address: &&SocketAddr| {
+                address.ip() == ip || (address.ip().is_unspecified() && address.is_ipv4() == ip.is_ipv4())
+            };
+            addresses.iter().find(at).map(SocketAddr::port)
+        };
+        let place = |LocalAddress { interface, ip }: &LocalAddress| {
+            Some(Place { interface: interface.clone(), ip: *ip, port: port(*ip)? })
+        };
+        // All of 127.0.0.0/8 is this computer, of which the system names one.
+        let unnamed = addresses.iter().filter(|address| {
+            address.ip().is_loopback() && local.iter().all(|local| local.ip != address.ip())
+        });
+        let unnamed =
+            unnamed.map(|address| Place { interface: "lo".into(), ip: address.ip(), port: address.port() });
+        let mut places: Vec<Place> = local.iter().filter_map(place).chain(unnamed).collect();
+        // One way from this computer to itself is enough.
+        let mut is_first = true;
+        places.retain(|place| !place.is_this_computer() || std::mem::take(&mut is_first));
+        Self(places)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter()
+    }
+
+    /// The one to give to somebody who does not say which.
+    pub fn likely(&self) -> Option<&Place> {
+        self.0.first()
+    }
+}
+
+/// Calls this when networks, or the addresses that they give to this computer, may have changed.
+pub(super) async fn follow(changed: impl Fn() + 'static) {
+    // The first one who asks for the monitor waits for the system bus.
+    blocking::unblock(|| drop(gio::NetworkMonitor::default())).await;
+    // What happened until now was not told.
+    changed();
+    gio::NetworkMonitor::default().connect_network_changed(move |_, _| changed());
 }
 
 fn sorted(mut addresses: Vec<LocalAddress>, outward: Option<IpAddr>) -> Vec<LocalAddress> {
@@ -42,21 +104,9 @@ fn sorted(mut addresses: Vec<LocalAddress>, outward: Option<IpAddr>) -> Vec<Loca
     addresses
 }
 
-/// Where a server in this state can be reached: what it listens at, and where that is every address, each of them.
-pub fn reachable_at(state: &ServerState, local: &[LocalAddress]) -> Vec<(LocalAddress, u16)> {
-    let ServerState::Listening { addresses } = state else { return vec![] };
-    let listens = |ip: IpAddr| {
-        let at = |address: &&SocketAddr| {
-            address.ip() == ip || (address.ip().is_unspecified() && address.is_ipv4() == ip.is_ipv4())
-        };
-        addresses.iter().find(at).map(SocketAddr::port)
-    };
-    local.iter().filter_map(|address| Some((address.clone(), listens(address.ip)?))).collect()
-}
-
 /// The address of this computer on the way to everybody else. Connecting a UDP socket sends nothing; it only
 /// asks the routing table.
-pub fn outward_address() -> Option<IpAddr> {
+fn outward_address() -> Option<IpAddr> {
     // TEST-NET-1 (RFC 5737): a route to anywhere will do.
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
@@ -92,22 +142,24 @@ mod tests {
 
     #[test]
     fn every_address_is_each_one_of_its_family() {
+        let computer = LocalAddresses(local(&COMPUTER));
         let at = |addresses: &[&str]| {
             let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-            reachable_at(&ServerState::Listening { addresses }, &local(&COMPUTER))
-                .into_iter()
-                .map(|(address, port)| (address.ip.to_string(), port))
-                .collect::<Vec<_>>()
+            let places = Places::new(&ServerState::Listening { addresses }, &computer);
+            places.iter().map(|place| place.address("/a")).collect::<Vec<_>>()
         };
-        let said = |ips: &[&str]| ips.iter().map(|ip| ((*ip).to_owned(), 8554)).collect::<Vec<_>>();
-        assert_eq!(at(&["127.0.0.1:8554", "[::1]:8554"]), said(&["127.0.0.1"]));
-        assert_eq!(at(&["0.0.0.0:8554"]), said(&["192.0.2.7", "198.51.100.3", "127.0.0.1"]));
-        assert_eq!(at(&["0.0.0.0:8554", "[::]:8554"]).len(), 4);
-        assert_eq!(reachable_at(&ServerState::Stopped, &local(&COMPUTER)), []);
+        assert_eq!(at(&["127.0.0.1:8554", "[::1]:8554"]), ["rtsp://127.0.0.1:8554/a"]);
+        let four = ["192.0.2.7", "198.51.100.3", "127.0.0.1"].map(|ip| format!("rtsp://{ip}:8554/a"));
+        assert_eq!(at(&["0.0.0.0:8554"]), four);
+        assert_eq!(at(&["127.0.0.5:8554"]), ["rtsp://127.0.0.5:8554/a"]);
+        assert_eq!(at(&["203.0.113.9:8554"]), [""; 0], "the address is gone");
+        let every = at(&["0.0.0.0:8554", "[::]:8554"]);
+        assert_eq!((every.len(), &*every[2]), (4, "rtsp://[2001:db8::3]:8554/a"));
+        assert_eq!(Places::new(&ServerState::Stopped, &computer).likely(), None);
     }
 
     #[test]
     fn this_computer_has_an_address_for_itself() {
-        assert!(local_addresses().iter().any(|address| address.ip.is_loopback()));
+        assert!(LocalAddresses::now().iter().any(|address| address.ip.is_loopback()));
     }
 }

@@ -18,21 +18,24 @@ mod source;
 mod state;
 mod stream;
 
-pub use addresses::{LocalAddress, local_addresses, reachable_at};
+pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
 pub use server::Reader;
-pub use state::{AccessState, EncoderReason, Encoding, ServerError, ServerState, StreamError, StreamState};
+pub use state::{
+    AccessState, EncoderReason, Encoding, Place, RelayError, ServerError, ServerState, StreamError,
+    StreamState,
+};
 pub use stream::{Branch, Stream};
 
-use crate::config::{Config, Listen, Passwords, StreamConfig};
-use addresses::outward_address;
+use crate::config::{Config, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;
 use gio::prelude::*;
+use glib::subclass::Signal;
 use glib::subclass::prelude::*;
 use server::{AccessTable, Server};
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 mod imp {
     use super::*;
@@ -42,11 +45,19 @@ mod imp {
     pub struct Engine {
         #[property(get)]
         pub server_state: RefCell<ServerState>,
+        /// The addresses of this computer, kept up to date.
+        #[property(get)]
+        pub local_addresses: RefCell<LocalAddresses>,
+        /// Where the server can be reached, kept up to date.
+        #[property(get)]
+        pub places: RefCell<Places>,
         /// What was applied last.
         pub config: RefCell<Option<Config>>,
+        /// Those that were applied last, of relays among others.
+        pub passwords: RefCell<Passwords>,
         pub streams: gio::ListStore,
         /// Ids of streams that do not start when they are applied first.
-        pub held_off: RefCell<HashSet<String>>,
+        pub held_off: RefCell<BTreeSet<String>>,
         pub time: OnceCell<TimeLine>,
         pub server: OnceCell<Server>,
     }
@@ -55,7 +66,10 @@ mod imp {
         fn default() -> Self {
             Self {
                 server_state: RefCell::default(),
+                local_addresses: RefCell::default(),
+                places: RefCell::default(),
                 config: RefCell::default(),
+                passwords: RefCell::default(),
                 streams: gio::ListStore::new::<Stream>(),
                 held_off: RefCell::default(),
                 time: OnceCell::new(),
@@ -71,8 +85,17 @@ mod imp {
     }
 
     #[glib::derived_properties]
-    impl ObjectImpl for Engine {}
+    impl ObjectImpl for Engine {
+        fn signals() -> &'static [Signal] {
+            static SIGNALS: OnceLock<Vec<Signal>> = OnceLock::new();
+            SIGNALS.get_or_init(|| {
+                vec![Signal::builder(STREAM_STATE_CHANGED).param_types([Stream::static_type()]).build()]
+            })
+        }
+    }
 }
+
+const STREAM_STATE_CHANGED: &str = "stream-state-changed";
 
 glib::wrapper! {
     /// Everything that runs. Main thread only; nothing here waits.
@@ -94,6 +117,13 @@ impl Engine {
         });
         engine.imp().time.set(time).expect("set once, here");
         engine.imp().server.set(server).expect("set once, here");
+        engine.look_at_networks();
+        let weak = engine.downgrade();
+        glib::spawn_future_local(addresses::follow(move || {
+            if let Some(engine) = weak.upgrade() {
+                engine.look_at_networks();
+            }
+        }));
         Ok(engine)
     }
 
@@ -111,6 +141,18 @@ impl Engine {
         self.server().readers().list().clone().upcast()
     }
 
+    /// Tells of every stream, those of later too, when its state has changed.
+    pub fn connect_stream_state_changed(
+        &self,
+        tell: impl Fn(&Self, &Stream) + 'static,
+    ) -> glib::SignalHandlerId {
+        self.connect_closure(
+            STREAM_STATE_CHANGED,
+            false,
+            glib::closure_local!(move |engine: &Self, stream: &Stream| tell(engine, stream)),
+        )
+    }
+
     fn stream(&self, id: &str) -> Option<Stream> {
         self.imp().streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
     }
@@ -119,6 +161,12 @@ impl Engine {
     /// not among those given lets nobody in.
     pub fn apply(&self, config: &Config, passwords: &Passwords) {
         let before = self.imp().config.replace(Some(config.clone()));
+        let passwords_before = self.imp().passwords.replace(passwords.clone());
+        // A relay logs in again with another password.
+        let change = |old: &StreamConfig, new: &StreamConfig| {
+            let same = source_password(old, &passwords_before) == source_password(new, passwords);
+            if same || !new.enabled { change::of_stream(old, new) } else { Change::Restart }
+        };
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords));
@@ -126,13 +174,13 @@ impl Engine {
         for old in old {
             match config.streams.iter().find(|new| new.id == old.id) {
                 None => self.remove(old),
-                Some(new) if change::of_stream(old, new) == Change::Restart => self.unmount(old),
+                Some(new) if change(old, new) == Change::Restart => self.unmount(old),
                 Some(_) => {}
             }
         }
         for (place, new) in config.streams.iter().enumerate() {
             match old.iter().find(|old| old.id == new.id) {
-                Some(old) => self.change(old, new),
+                Some(old) => self.change(change(old, new), new),
                 None => self.add(new),
             }
             self.tell_access(new, passwords);
@@ -147,12 +195,35 @@ impl Engine {
         }
         let moved = before.as_ref().is_none_or(|before| before.server != config.server);
         if moved || !matches!(self.server_state(), ServerState::Listening { .. }) {
-            let state = match self.server().listen(&config.server) {
-                Ok(addresses) => ServerState::Listening { addresses },
-                Err(reason) => ServerState::Failed { reason },
-            };
-            self.set_server_state(state);
+            self.listen(&config.server);
         }
+    }
+
+    fn listen(&self, config: &ServerConfig) {
+        self.set_server_state(match self.server().listen(config) {
+            Ok(addresses) => ServerState::Listening { addresses },
+            Err(reason) => ServerState::Failed { reason },
+        });
+    }
+
+    fn look_at_networks(&self) {
+        let local = LocalAddresses::now();
+        if self.local_addresses() == local {
+            return;
+        }
+        self.imp().local_addresses.replace(local);
+        self.notify_local_addresses();
+        let config = self.imp().config.borrow().clone();
+        if let Some(config) = config
+            && matches!(
+                self.server_state(),
+                ServerState::Failed { reason: ServerError::AddressUnknown { .. } }
+            )
+        {
+            // It may be known by now.
+            self.listen(&config.server);
+        }
+        self.find_places();
     }
 
     /// What applying this would do to the stream of the same id. A new one is only started.
@@ -175,11 +246,18 @@ impl Engine {
         let time = self.imp().time.get().expect("set when made").clone();
         match Stream::new(config, time) {
             Ok(stream) => {
+                let weak = self.downgrade();
+                stream.connect_state_notify(move |stream| {
+                    if let Some(engine) = weak.upgrade() {
+                        engine.emit_by_name::<()>(STREAM_STATE_CHANGED, &[stream]);
+                    }
+                });
                 self.imp().streams.append(&stream);
-                if config.enabled && self.imp().held_off.borrow_mut().remove(&config.id) {
+                if config.enabled && self.imp().held_off.borrow().contains(&config.id) {
                     return stream.hold_off(StreamError::LeftOffAfterCrash);
                 }
-                stream.restart(config);
+                self.imp().held_off.borrow_mut().remove(&config.id);
+                stream.restart(config, self.source_password(config));
                 if config.enabled {
                     self.server().mount(&config.id, &config.path, stream.feed());
                 }
@@ -188,13 +266,19 @@ impl Engine {
         }
     }
 
-    fn change(&self, old: &StreamConfig, new: &StreamConfig) {
+    /// The password with which a stream's source logs in elsewhere, if it does and it is known.
+    fn source_password(&self, stream: &StreamConfig) -> Option<Password> {
+        source_password(stream, &self.imp().passwords.borrow()).cloned()
+    }
+
+    fn change(&self, change: Change, new: &StreamConfig) {
         let Some(stream) = self.stream(&new.id) else { return };
-        match change::of_stream(old, new) {
+        match change {
             Change::None => {}
             Change::Live => stream.adjust(new),
             Change::Restart => {
-                stream.restart(new);
+                self.imp().held_off.borrow_mut().remove(&new.id);
+                stream.restart(new, self.source_password(new));
                 if new.enabled {
                     self.server().mount(&new.id, &new.path, stream.feed());
                 }
@@ -209,6 +293,7 @@ impl Engine {
 
     fn remove(&self, config: &StreamConfig) {
         self.unmount(config);
+        self.imp().held_off.borrow_mut().remove(&config.id);
         let streams = &self.imp().streams;
         if let Some(place) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == config.id) {
             if let Some(stream) = self.stream(&config.id) {
@@ -224,16 +309,19 @@ impl Engine {
         self.imp().held_off.borrow_mut().insert(id.into());
     }
 
-    /// Starts the streams that were kept from it, as far as they are turned on.
+    /// The identities of the streams that are kept from starting still.
+    pub fn held_off(&self) -> BTreeSet<String> {
+        self.imp().held_off.borrow().clone()
+    }
+
+    /// Starts the streams that were kept from it.
     pub fn start_held_off(&self) {
-        self.imp().held_off.take();
+        let held_off = self.imp().held_off.take();
         let Some(config) = self.imp().config.borrow().clone() else { return };
-        for config in config.streams.iter().filter(|config| config.enabled) {
+        for config in config.streams.iter().filter(|config| held_off.contains(&config.id)) {
             let Some(stream) = self.stream(&config.id) else { continue };
-            if stream.state() == (StreamState::Failed { reason: StreamError::LeftOffAfterCrash }) {
-                stream.restart(config);
-                self.server().mount(&config.id, &config.path, stream.feed());
-            }
+            stream.restart(config, self.source_password(config));
+            self.server().mount(&config.id, &config.path, stream.feed());
         }
     }
 
@@ -262,6 +350,15 @@ impl Engine {
             tracing::debug!("server: {state:?}");
             self.imp().server_state.replace(state);
             self.notify_server_state();
+            self.find_places();
+        }
+    }
+
+    fn find_places(&self) {
+        let places = Places::new(&self.server_state(), &self.local_addresses());
+        if self.places() != places {
+            self.imp().places.replace(places);
+            self.notify_places();
         }
     }
 
@@ -274,15 +371,12 @@ impl Engine {
         }
     }
 
-    /// The address of a mount path, to be given to a player: the one that fits most, where there are several.
+    /// The address of a mount path, to be given to a player: the likely one, where there are several.
     pub fn address(&self, path: &str) -> Option<String> {
-        let ServerState::Listening { addresses } = self.server_state() else { return None };
-        let first = addresses.first()?;
-        let listen = self.imp().config.borrow().as_ref()?.server.listen;
-        let host = match listen {
-            Listen::Network => outward_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            _ => first.ip(),
-        };
-        Some(format!("rtsp://{}{path}", SocketAddr::new(host, first.port())))
+        self.places().likely().map(|place| place.address(path))
     }
+}
+
+fn source_password<'a>(stream: &StreamConfig, passwords: &'a Passwords) -> Option<&'a Password> {
+    passwords.get(&stream.password_key()?)
 }

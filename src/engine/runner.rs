@@ -7,7 +7,7 @@ use super::feed::Feed;
 use super::pipeline::{Callbacks, Format, Graph};
 use super::source::{self, retry};
 use super::state::{Encoding, StreamError, StreamState};
-use crate::config::StreamConfig;
+use crate::config::{Password, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
@@ -23,8 +23,8 @@ const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
 /// What a stream's thread is asked to do, or told.
 #[derive(Debug)]
 pub enum Command {
-    /// Serve this from now on. What runs ends first, and its readers with it.
-    Restart(Box<StreamConfig>),
+    /// Serve this from now on, with the password of its source. What runs ends first, and its readers with it.
+    Restart(Box<StreamConfig>, Option<Password>),
     /// The same stream with other overlays, bitrate or name: nobody notices.
     Adjust(Box<StreamConfig>),
     /// Say that the stream failed, and do nothing until it is restarted.
@@ -63,6 +63,7 @@ pub enum Event {
 /// What the thread knows.
 struct Runner {
     config: StreamConfig,
+    password: Option<Password>,
     feed: Arc<Feed>,
     time: TimeLine,
     commands: mpsc::Sender<Command>,
@@ -75,7 +76,7 @@ struct Runner {
     format: Arc<Mutex<Option<Format>>>,
     encoding: Option<Encoding>,
     branches: BTreeMap<u64, gst::Bin>,
-    /// The decoder of a picture that a missing-plugin message named last.
+    /// What a missing-plugin message named last that is needed for a picture.
     missing_plugin: Option<String>,
     attempt: u32,
     retry_at: Option<Instant>,
@@ -103,6 +104,7 @@ pub fn spawn(
     let now = Instant::now();
     let runner = Runner {
         config,
+        password: None,
         feed,
         time,
         commands,
@@ -162,10 +164,11 @@ impl Runner {
 
     fn handle(&mut self, command: Command) -> Result<(), StreamError> {
         match command {
-            Command::Restart(config) => {
+            Command::Restart(config, password) => {
                 self.shut_down();
                 self.feed.end();
                 self.config = *config;
+                self.password = password;
                 *self.format.lock().unwrap() = None;
                 self.attempt = 0;
                 self.retry_at = None;
@@ -236,10 +239,11 @@ impl Runner {
         match message.view() {
             gst::MessageView::Error(error) => {
                 let missing = self.missing_plugin.take();
-                if error.src().is_some_and(|source| graph.is_of_source(source)) {
-                    graph.source().failed(error, missing)
-                } else {
-                    Err(StreamError::from_message(error))
+                match error.src() {
+                    Some(source) if graph.is_of_source(source) => graph.source().failed(error, missing),
+                    // What was closed meanwhile.
+                    Some(source) if !graph.has(source) => Ok(()),
+                    _ => Err(StreamError::from_message(error)),
                 }
             }
             gst::MessageView::Warning(warning) => {
@@ -247,11 +251,15 @@ impl Runner {
                 Ok(())
             }
             gst::MessageView::Element(element) => {
-                if let Some(missing) = element.structure().and_then(missing_picture_decoder) {
+                if let Some(missing) = element.structure().and_then(missing_for_pictures) {
                     self.missing_plugin = Some(missing);
                 }
                 Ok(())
             }
+            gst::MessageView::StreamCollection(message) => match message.src() {
+                Some(source) if graph.has(source) => graph.source().offered(&message.stream_collection()),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -276,13 +284,17 @@ impl Runner {
             message: Box::new(move |received| {
                 if matches!(
                     received.type_(),
-                    gst::MessageType::Error | gst::MessageType::Warning | gst::MessageType::Element
+                    gst::MessageType::Error
+                        | gst::MessageType::Warning
+                        | gst::MessageType::Element
+                        | gst::MessageType::StreamCollection
                 ) {
                     message(GraphEvent::Message(received));
                 }
             }),
         };
-        self.graph = Some(Graph::new(&self.config, &self.time, self.format.clone(), callbacks)?);
+        let (config, password) = (&self.config, self.password.as_ref());
+        self.graph = Some(Graph::new(config, password, &self.time, self.format.clone(), callbacks)?);
         self.wake()
     }
 
@@ -298,8 +310,8 @@ impl Runner {
         if self.feed.is_wanted() {
             self.start_encoding()?;
         }
-        if let Some(graph) = &self.graph {
-            graph.wake();
+        if let Some(graph) = &mut self.graph {
+            graph.wake()?;
         }
         for what in std::mem::take(&mut self.kept) {
             self.handle_graph(what)?;
@@ -341,7 +353,7 @@ impl Runner {
             self.set_state(StreamState::Live);
             return Ok(());
         }
-        if let Some(graph) = &self.graph {
+        if let Some(graph) = &mut self.graph {
             graph.sleep();
         }
         self.awake = false;
@@ -408,8 +420,8 @@ impl Runner {
             self.set_state(StreamState::Failed { reason });
             return;
         }
-        let delay = retry::delay(self.attempt);
-        self.attempt += 1;
+        let delay = retry::delay(self.attempt, &reason, glib::random_double());
+        self.attempt = self.attempt.saturating_add(1);
         self.retry_at = Some(Instant::now() + delay);
         self.set_state(StreamState::Reconnecting { reason, next_try: SystemTime::now() + delay });
     }
@@ -441,9 +453,21 @@ impl Runner {
     }
 }
 
-/// What GStreamer calls the decoder that it misses, where that is one for pictures.
-fn missing_picture_decoder(message: &gst::StructureRef) -> Option<String> {
-    let caps = message.get::<gst::Caps>("detail").ok().filter(|_| message.name() == "missing-plugin")?;
-    let kind = caps.structure(0)?.name();
-    (kind.starts_with("video/") || kind.starts_with("image/")).then(|| message.get("name").ok()).flatten()
+/// What GStreamer calls the plugin that it misses, where that is one for pictures, or for what brings them.
+fn missing_for_pictures(message: &gst::StructureRef) -> Option<String> {
+    if message.name() != "missing-plugin" {
+        return None;
+    }
+    let is_needed = match message.get::<&str>("type").ok()? {
+        "urisource" => true,
+        _ => {
+            let caps = message.get::<gst::Caps>("detail").ok()?;
+            let what = caps.structure(0)?;
+            // What RTP carries stands beside it.
+            let kind = what.get::<&str>("media").unwrap_or(what.name().as_str());
+            let is_playlist = ["application/x-hls", "application/dash+xml"].contains(&kind);
+            is_playlist || kind.starts_with("video") || kind.starts_with("image")
+        }
+    };
+    is_needed.then(|| message.get("name").ok()).flatten()
 }

@@ -46,11 +46,45 @@ pub enum StreamError {
     NoEncoder { codec: Codec },
     #[error("the source delivered no picture for {seconds} s")]
     NoPicture { seconds: u64 },
+    /// Another stream cannot be watched. The address has no password in it.
+    #[error("{address}: {reason}")]
+    Relay { address: String, reason: RelayError },
     /// Headwater ended while this stream was starting, so it was left off.
     #[error("Headwater ended unexpectedly while this stream was starting")]
     LeftOffAfterCrash,
     #[error("{element}: {message}")]
     Pipeline { element: String, message: String },
+}
+
+/// Why another stream cannot be watched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    #[error("there is no host {host}")]
+    HostNotFound { host: String },
+    #[error("nothing listens at port {port} of {host}")]
+    Refused { host: String, port: u16 },
+    #[error("no answer")]
+    NoAnswer,
+    #[error("it asks for a user and a password")]
+    LoginNeeded,
+    #[error("the password of {user} is wrong, or {user} may not watch it")]
+    WrongPassword { user: String },
+    #[error("the password of {user} is not known here")]
+    PasswordUnknown { user: String },
+    #[error("there is no such stream")]
+    NotFound,
+    /// A status of RTSP or HTTP that is neither of the above.
+    #[error("it was refused with status {status}")]
+    Status { status: u32 },
+    #[error("its certificate is not trusted")]
+    Certificate,
+    #[error("it has no video")]
+    NoVideo,
+    #[error("it ended")]
+    Ended,
+    /// In GStreamer's or the system's words.
+    #[error("{message}")]
+    Failed { message: String },
 }
 
 /// How a stream's picture is encoded, and why so.
@@ -111,6 +145,27 @@ pub enum ServerState {
     },
 }
 
+/// A place where the server can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The network interface, as the system calls it.
+    pub interface: String,
+    pub ip: IpAddr,
+    pub port: u16,
+}
+
+impl Place {
+    /// The address of a mount path, to be given to a player.
+    pub fn address(&self, path: &str) -> String {
+        format!("rtsp://{}{path}", SocketAddr::new(self.ip, self.port))
+    }
+
+    /// Whether only programs on this computer get there.
+    pub fn is_this_computer(&self) -> bool {
+        self.ip.is_loopback()
+    }
+}
+
 /// Why the server does not listen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerError {
@@ -141,6 +196,11 @@ impl StreamError {
 
     /// Whether trying again is of no use before the configuration, or what is installed, changes.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::NoEncoder { .. } | Self::LeftOffAfterCrash)
+        matches!(
+            self,
+            Self::NoEncoder { .. }
+                | Self::LeftOffAfterCrash
+                | Self::Relay { reason: RelayError::PasswordUnknown { .. }, .. }
+        )
     }
 }

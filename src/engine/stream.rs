@@ -4,7 +4,7 @@ use super::clock::TimeLine;
 use super::feed::Feed;
 use super::runner::{self, Command, Event};
 use super::state::{AccessState, Encoding, StreamError, StreamState};
-use crate::config::StreamConfig;
+use crate::config::{Password, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -111,12 +111,12 @@ impl Stream {
         let _ = self.imp().commands.get().expect("set when made").send(command);
     }
 
-    /// Serves this configuration from now on. Present readers get a clean end.
-    pub(super) fn restart(&self, config: &StreamConfig) {
+    /// Serves this configuration from now on. Present readers get a clean end. `password` is that of its source.
+    pub(super) fn restart(&self, config: &StreamConfig, password: Option<Password>) {
         self.describe(config);
         // The thread may be busy, and nobody must be given what is going to end.
         self.feed().set_serving(false);
-        self.send(Command::Restart(Box::new(config.clone())));
+        self.send(Command::Restart(Box::new(config.clone()), password));
     }
 
     /// Takes over what can be changed while readers watch.

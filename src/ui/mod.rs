@@ -2,7 +2,9 @@
 //! through `control`. A widget never holds a pipeline.
 
 mod add_dialog;
+mod address_dialog;
 mod error_text;
+mod given_address;
 mod password_row;
 mod preferences;
 mod preview;

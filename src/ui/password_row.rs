@@ -20,11 +20,17 @@ pub fn new() -> adw::PasswordEntryRow {
         }
     }));
     let weak = row.downgrade();
-    row.add_suffix(&button("edit-copy-symbolic", &gettext("Copy Password"), move |button| {
+    let copy = button("edit-copy-symbolic", &gettext("Copy Password"), move |button| {
         let Some(row) = weak.upgrade() else { return };
         button.clipboard().set_text(&row.text());
         toasts::say(button, &gettext("Password copied"));
-    }));
+    });
+    // There would be nothing to copy, and the clipboard emptied.
+    row.bind_property("text", &copy, "sensitive")
+        .transform_to(|_, text: &str| Some(!text.is_empty()))
+        .sync_create()
+        .build();
+    row.add_suffix(&copy);
     row
 }
 

@@ -67,6 +67,9 @@ impl ProblemRow {
         };
         field.update_state(&[gtk::accessible::State::Invalid(invalid)]);
         let sentence = sentence.unwrap_or_default();
+        if !sentence.is_empty() && self.imp().label.label() != sentence {
+            field.announce(sentence, gtk::AccessibleAnnouncementPriority::Medium);
+        }
         field.update_property(&[gtk::accessible::Property::Description(sentence)]);
         self.imp().label.set_label(sentence);
         self.set_visible(!sentence.is_empty());

@@ -5,6 +5,7 @@ mod overlay;
 mod pattern;
 mod picture;
 mod problem;
+mod relay;
 mod server;
 mod stream;
 
@@ -13,7 +14,7 @@ pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
-pub use server::server_state;
+pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
 
 /// What is said of a state or an error.

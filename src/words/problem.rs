@@ -35,6 +35,24 @@ pub fn problem(problem: &Problem) -> String {
             &[("stream", stream)],
         ),
         Kind::LocationsEmpty => gettext("Choose a video file."),
+        Kind::AddressEmpty | Kind::AddressWithoutScheme | Kind::AddressInvalid { .. } => {
+            gettext("Write a whole address, like “rtsp://192.0.2.20/stream”.")
+        }
+        Kind::AddressCharacter { .. } => gettext("An address cannot have spaces."),
+        Kind::SchemeUnknown { scheme, meant: Some(meant) } => gettext_f(
+            // Translators: both are the first word of an address, such as “rtsp”.
+            "Addresses cannot begin with “{scheme}”. Is “{meant}” meant?",
+            &[("scheme", scheme), ("meant", meant)],
+        ),
+        Kind::SchemeUnknown { .. } => {
+            gettext("Use an address that begins with rtsp, rtsps, http, https, rtmp, rtmps, srt, udp or rtp.")
+        }
+        Kind::AddressWithoutHost => {
+            gettext("Write the name or number of the other device after the slashes.")
+        }
+        Kind::AddressWithoutPort => gettext("Write the port after the address, like “udp://239.0.0.1:5000”."),
+        Kind::AddressWithLogin => gettext("Write the user and the password in their own fields."),
+        Kind::AddressOfItself => gettext("This is the stream itself, or one that shows it."),
         Kind::SizeOutOfRange { least, most, .. } => gettext_f(
             "Each side can have {least} to {most} pixels.",
             &[("least", &least.to_string()), ("most", &most.to_string())],

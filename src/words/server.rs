@@ -1,7 +1,7 @@
 //! What is said of the RTSP server.
 
 use super::Words;
-use crate::engine::{ServerError, ServerState};
+use crate::engine::{Place, ServerError, ServerState};
 use crate::i18n::{gettext, gettext_f};
 
 /// What the server does, and where nobody can connect, why not.
@@ -14,6 +14,11 @@ pub fn server_state(state: &ServerState) -> Words {
             Words { title: gettext("Failed"), detail: Some(detail), hint: Some(hint) }
         }
     }
+}
+
+/// Whose way to the server it is: that of one network interface, or of this computer alone.
+pub fn place(place: &Place) -> String {
+    if place.is_this_computer() { gettext("This computer") } else { place.interface.clone() }
 }
 
 /// What happened, and what to do.

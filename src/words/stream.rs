@@ -1,5 +1,6 @@
 //! What is said of a stream.
 
+use super::relay::relay_error;
 use super::{Words, codec as codec_name};
 use crate::engine::{StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
@@ -19,12 +20,8 @@ pub fn stream_state(state: &StreamState) -> Words {
         },
         StreamState::Live => Words { title: gettext("Live"), detail: None, hint: None },
         StreamState::Reconnecting { reason, .. } => {
-            let (detail, _) = stream_error(reason);
-            Words {
-                title: gettext("Reconnecting"),
-                detail: Some(detail),
-                hint: Some(gettext("It is tried again by itself.")),
-            }
+            let (detail, hint) = stream_error(reason);
+            Words { title: gettext("Reconnecting"), detail: Some(detail), hint: Some(hint) }
         }
         StreamState::Failed { reason } => {
             let (detail, hint) = stream_error(reason);
@@ -53,12 +50,11 @@ fn stream_error(error: &StreamError) -> (String, String) {
         StreamError::FileMissing { path } => (
             // Translators: {file} is the name of a file.
             gettext_f("“{file}” does not exist.", &[("file", &name(path))]),
-            gettext("Put the file back, or remove this stream and add another."),
+            gettext("Put it back, or choose another file."),
         ),
-        StreamError::FileEmpty { path } => (
-            gettext_f("“{file}” is empty.", &[("file", &name(path))]),
-            gettext("Replace it by a file with video."),
-        ),
+        StreamError::FileEmpty { path } => {
+            (gettext_f("“{file}” is empty.", &[("file", &name(path))]), gettext("Choose a file with video."))
+        }
         StreamError::FileUnreadable { path, message } => (
             // Translators: {message} comes from the system and may be in English.
             gettext_f("“{file}” cannot be read: {message}.", &[("file", &name(path)), ("message", message)]),
@@ -89,16 +85,17 @@ fn stream_error(error: &StreamError) -> (String, String) {
                 u32::try_from(*seconds).unwrap_or(u32::MAX),
                 &[],
             ),
-            gettext("Turn it off and on again."),
+            gettext("It is tried again by itself."),
         ),
+        StreamError::Relay { reason, .. } => relay_error(reason),
         StreamError::LeftOffAfterCrash => (
-            gettext("Headwater ended unexpectedly while this stream was starting."),
+            gettext("It was not started, because Headwater ended unexpectedly the last time."),
             gettext("Turn it off and on again to try it."),
         ),
         StreamError::Pipeline { element, message } => (
             // Translators: {element} is a part of GStreamer; {message} comes from there and may be in English.
             gettext_f("{message} ({element})", &[("message", message), ("element", element)]),
-            gettext("Turn it off and on again."),
+            gettext("It is tried again by itself."),
         ),
     }
 }
@@ -113,16 +110,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_what_happened_and_what_to_do() {
-        let words = stream_state(&StreamState::Failed {
+    fn a_lost_source_says_what_happened_and_what_to_do() {
+        let words = stream_state(&StreamState::Reconnecting {
             reason: StreamError::FileMissing { path: "/videos/one {file}.mp4".into() },
+            next_try: std::time::SystemTime::UNIX_EPOCH,
         });
         assert_eq!(words.detail.as_deref(), Some("“one {file}.mp4” does not exist."));
-        assert!(words.hint.is_some());
+        assert_eq!(words.hint.as_deref(), Some("Put it back, or choose another file."));
     }
 
     #[test]
-    fn what_is_tried_again_asks_for_nothing() {
+    fn where_nothing_can_be_done_nothing_is_asked_for() {
         let words = stream_state(&StreamState::Reconnecting {
             reason: StreamError::NoPicture { seconds: 1 },
             next_try: std::time::SystemTime::UNIX_EPOCH,

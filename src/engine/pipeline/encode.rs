@@ -9,6 +9,7 @@ use crate::config::{Bitrate, Codec};
 use crate::engine::elements::{make, usable};
 use crate::engine::state::{EncoderReason, Encoding, StreamError};
 use gst::prelude::*;
+use std::sync::Mutex;
 
 /// The encoders of a codec, best first.
 const fn encoders(codec: Codec) -> &'static [&'static str] {
@@ -111,8 +112,37 @@ pub fn make_encode(encoding: &Encoding) -> Result<Encode, StreamError> {
     set_bitrate(&encoder, encoding.bitrate_kbps);
     let filter = make("capsfilter", "encoded-format")?;
     filter.set_property("caps", caps.build());
+    count_running_time(&filter.static_pad("src").expect("a capsfilter has a source pad"));
     elements.extend([encoder.clone(), filter]);
     Ok(Encode { elements, encoder })
+}
+
+/// x264enc counts from its own first picture, from 1000 hours on, and says so in its segment. Those who watch see
+/// several encoders in turn, where the source is lost and returns: to them each has to go on from the one before.
+fn count_running_time(pad: &gst::Pad) {
+    let segment = Mutex::new(gst::FormattedSegment::<gst::ClockTime>::new());
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let mut segment = segment.lock().unwrap();
+        match &mut info.data {
+            Some(gst::PadProbeData::Event(event)) => {
+                if let gst::EventView::Segment(new) = event.view()
+                    && let Some(new) = new.segment().downcast_ref::<gst::ClockTime>()
+                {
+                    *segment = new.clone();
+                    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                }
+            }
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                let running = |time: Option<gst::ClockTime>| segment.to_running_time(time?);
+                let (pts, dts) = (running(buffer.pts()), running(buffer.dts()));
+                let buffer = buffer.make_mut();
+                buffer.set_pts(pts);
+                buffer.set_dts(dts);
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Sets the bitrate, also while the encoder runs.

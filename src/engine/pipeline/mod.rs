@@ -19,7 +19,7 @@ use super::elements::{end, make};
 use super::feed::Feed;
 use super::source::{self, Source};
 use super::state::{Encoding, StreamError};
-use crate::config::{Overlay, Rendition, StreamConfig};
+use crate::config::{Overlay, Password, Rendition, StreamConfig};
 use gst::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -64,9 +64,11 @@ struct Branch {
 impl Graph {
     /// Makes the graph; nothing runs yet.
     ///
-    /// `format` is what is served, once it is known: it outlives the graph, since readers were told.
+    /// `format` is what is served, once it is known: it outlives the graph, since readers were told. `password` is
+    /// that of the source.
     pub fn new(
         config: &StreamConfig,
+        password: Option<&Password>,
         time: &TimeLine,
         format: Arc<Mutex<Option<Format>>>,
         callbacks: Callbacks,
@@ -80,7 +82,7 @@ impl Graph {
         });
 
         let rendition = config.main_rendition();
-        let source = Source::new(&config.source, &rendition, callbacks.source)?;
+        let source = Source::new(&config.source, &rendition, password, callbacks.source)?;
         let picture = picture::make_picture()?;
         let pace = pace::Pace::new(&picture.filter, time.clone())?;
         let overlays = overlay::Overlays::new(&config.overlays)?;
@@ -120,16 +122,18 @@ impl Graph {
         self.pictures.load(Ordering::Relaxed)
     }
 
-    pub fn wake(&self) {
+    pub fn wake(&mut self) -> Result<(), StreamError> {
         self.woken.store(self.time.now().nseconds(), Ordering::Relaxed);
         self.pictures.store(0, Ordering::Relaxed);
         self.pace.release();
         self.set_state(gst::State::Playing);
         let _ = self.pace.element().sync_state_with_parent();
+        self.source.wake()
     }
 
     /// Stops what costs, after encoder and branches were taken away.
-    pub fn sleep(&self) {
+    pub fn sleep(&mut self) {
+        self.source.sleep();
         self.set_state(Source::ASLEEP);
         self.pace.hold();
     }
@@ -145,6 +149,11 @@ impl Graph {
 
     pub fn is_of_source(&self, object: &gst::Object) -> bool {
         object.has_as_ancestor(self.source.bin())
+    }
+
+    /// Whether this is a part of the graph, still.
+    pub fn has(&self, object: &gst::Object) -> bool {
+        object.has_as_ancestor(&self.pipeline)
     }
 
     pub fn set_overlays(&self, overlays: &[Overlay]) -> Result<(), StreamError> {

@@ -8,7 +8,7 @@
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
 //! costs nothing. No seeking: it works with any container, and files of different kinds may follow each other.
 
-use super::{Event, ItemEnd, Notify};
+use super::{Event, ItemEnd, Notify, wait_for_decoders};
 use crate::config::FileSource;
 use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;
@@ -211,18 +211,6 @@ impl Files {
     }
 }
 
-/// Returns when no decoder works on a picture. What it delivers must have nowhere to go any more.
-fn wait_for_decoders(bin: &gst::Bin) {
-    let is_decoder = |element: &gst::Element| {
-        element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER))
-    };
-    for decoder in bin.iterate_recurse().into_iter().flatten().filter(is_decoder) {
-        for pad in decoder.sink_pads() {
-            drop(pad.stream_lock());
-        }
-    }
-}
-
 /// Keeps the end of an item from ending the stream, when it ends before the next one is open: the pad
 /// resumes with that one.
 fn never_end(concat: &gst::Element) {
@@ -239,7 +227,12 @@ fn never_end(concat: &gst::Element) {
 fn readable(path: &Path) -> Result<(), StreamError> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => StreamError::FileMissing { path: path.into() },
-        _ => StreamError::FileUnreadable { path: path.into(), message: error.to_string() },
+        _ => {
+            // "Permission denied (os error 13)": the number says nothing to anybody.
+            let mut message = error.to_string();
+            message.truncate(message.find(" (os error").unwrap_or(message.len()));
+            StreamError::FileUnreadable { path: path.into(), message }
+        }
     };
     let metadata = File::open(path).and_then(|file| file.metadata()).map_err(unreadable)?;
     if metadata.is_dir() {

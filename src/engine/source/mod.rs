@@ -3,10 +3,13 @@
 
 mod file;
 mod pattern;
+mod relay;
 pub mod retry;
+mod steady;
 
-use super::state::StreamError;
-use crate::config::{self, Rendition};
+use super::state::{RelayError, StreamError};
+use crate::config::{self, Password, Rendition};
+use gst::prelude::*;
 use std::sync::Arc;
 
 /// What a source tells the thread that owns it, from any thread.
@@ -14,6 +17,10 @@ use std::sync::Arc;
 pub enum Event {
     /// A file came to its end, or turned out to have no video: time to look after the playlist.
     Item { number: u64, end: ItemEnd },
+    /// What a connection brings came to its end.
+    Ended { connection: u64 },
+    /// It was found out why a connection failed.
+    Lost { connection: u64, reason: RelayError },
 }
 
 /// How an item of a playlist came to its end.
@@ -32,15 +39,22 @@ pub type Notify = Arc<dyn Fn(Event) + Send + Sync>;
 pub enum Source {
     Pattern(pattern::Pattern),
     File(file::Files),
+    Relay(relay::Relay),
 }
 
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
-    /// there is said at once.
-    pub fn new(config: &config::Source, rendition: &Rendition, notify: Notify) -> Result<Self, StreamError> {
+    /// there is said at once. `password` is that of a relay.
+    pub fn new(
+        config: &config::Source,
+        rendition: &Rendition,
+        password: Option<&Password>,
+        notify: Notify,
+    ) -> Result<Self, StreamError> {
         match config {
             config::Source::Pattern(pattern) => pattern::Pattern::new(pattern, rendition).map(Self::Pattern),
             config::Source::File(files) => file::Files::new(files, notify).map(Self::File),
+            config::Source::Relay(relay) => relay::Relay::new(relay, password, notify).map(Self::Relay),
         }
     }
 
@@ -48,17 +62,35 @@ impl Source {
         match self {
             Self::Pattern(pattern) => pattern.bin(),
             Self::File(files) => files.bin(),
+            Self::Relay(relay) => relay.bin(),
         }
     }
 
     /// The state in which a source costs nothing and keeps its place.
     pub const ASLEEP: gst::State = gst::State::Paused;
 
+    /// To be called after the pipeline was started or woken.
+    pub fn wake(&mut self) -> Result<(), StreamError> {
+        match self {
+            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Relay(relay) => relay.wake(),
+        }
+    }
+
+    /// To be called before the pipeline goes to sleep.
+    pub fn sleep(&mut self) {
+        match self {
+            Self::Pattern(_) | Self::File(_) => {}
+            Self::Relay(relay) => relay.sleep(),
+        }
+    }
+
     /// To be called before the pipeline ends.
     pub fn shut_down(&mut self) {
         match self {
             Self::Pattern(_) => {}
             Self::File(files) => files.shut_down(),
+            Self::Relay(relay) => relay.sleep(),
         }
     }
 
@@ -66,7 +98,17 @@ impl Source {
     pub fn handle(&mut self, event: Event) -> Result<(), StreamError> {
         match (self, event) {
             (Self::File(files), Event::Item { number, end }) => files.item_ended(number, end),
-            (Self::Pattern(_), _) => Ok(()),
+            (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
+            (Self::Relay(relay), Event::Lost { connection, reason }) => relay.found_out(connection, reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// What can be chosen from is known.
+    pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
+        match self {
+            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Relay(relay) => relay.offered(streams),
         }
     }
 
@@ -80,6 +122,19 @@ impl Source {
         match self {
             Self::Pattern(_) => Err(StreamError::from_message(error)),
             Self::File(files) => files.item_failed(error, missing_plugin),
+            Self::Relay(relay) => relay.failed(error, missing_plugin),
+        }
+    }
+}
+
+/// Returns when no decoder works on a picture. What it delivers must have nowhere to go any more.
+fn wait_for_decoders(bin: &gst::Bin) {
+    let is_decoder = |element: &gst::Element| {
+        element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER))
+    };
+    for decoder in bin.iterate_recurse().into_iter().flatten().filter(is_decoder) {
+        for pad in decoder.sink_pads() {
+            drop(pad.stream_lock());
         }
     }
 }

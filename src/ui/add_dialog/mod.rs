@@ -1,11 +1,15 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
+use super::Window;
+use super::error_text::secret_error;
+use super::password_row;
 use super::problem_row::ProblemRow;
 use super::toasts;
 use super::video_files;
 use crate::config::{
-    Access, Config, Field, FileSource, FrameRate, PATTERNS, PatternSource, Problem, Readers, Rendition,
-    Scheme, Size, Source, StreamConfig, StreamField, suggest_path,
+    Access, Config, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource, Place, Problem,
+    Readers, RelaySource, Rendition, Scheme, Size, Source, StreamConfig, StreamField, Transport, relay_key,
+    suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -29,6 +33,7 @@ enum Kind {
     #[default]
     Pattern,
     File,
+    Relay,
 }
 
 mod imp {
@@ -50,6 +55,22 @@ mod imp {
         #[template_child]
         pub file_row: TemplateChild<adw::ActionRow>,
         #[template_child]
+        pub choose_button: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub address_row: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub address_problem: TemplateChild<ProblemRow>,
+        #[template_child]
+        pub login_group: TemplateChild<adw::PreferencesGroup>,
+        #[template_child]
+        pub user_row: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub user_problem: TemplateChild<ProblemRow>,
+        #[template_child]
+        pub password_row: TemplateChild<adw::PasswordEntryRow>,
+        #[template_child]
+        pub password_problem: TemplateChild<ProblemRow>,
+        #[template_child]
         pub name_row: TemplateChild<adw::EntryRow>,
         #[template_child]
         pub name_problem: TemplateChild<ProblemRow>,
@@ -63,6 +84,7 @@ mod imp {
         pub files: RefCell<Vec<PathBuf>>,
         /// The rows are filled in, not typed in.
         pub filling: Cell<bool>,
+        pub address_typed: Cell<bool>,
         pub name_typed: Cell<bool>,
         pub path_typed: Cell<bool>,
     }
@@ -78,6 +100,7 @@ mod imp {
             class.bind_template();
             class.install_action("add.pattern", None, |dialog, _, _| dialog.show_form(Kind::Pattern));
             class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
+            class.install_action("add.relay", None, |dialog, _, _| dialog.show_form(Kind::Relay));
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
             });
@@ -95,6 +118,8 @@ mod imp {
         fn constructed(&self) {
             self.parent_constructed();
             let dialog = self.obj();
+            // The row gave it its own name, which does not say what the button does.
+            self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             let names: Vec<String> = PATTERNS.iter().map(|name| words::pattern(name)).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             self.pattern_row.set_model(Some(&gtk::StringList::new(&names)));
@@ -108,6 +133,25 @@ mod imp {
                     dialog.fill_in();
                 }
             });
+            let weak = dialog.downgrade();
+            self.address_row.connect_changed(move |_| {
+                if let Some(dialog) = weak.upgrade()
+                    && !dialog.imp().filling.get()
+                {
+                    dialog.imp().address_typed.set(true);
+                    dialog.fill_in();
+                    // The row is still taking in what was typed or pasted.
+                    glib::idle_add_local_once(move || dialog.take_login_out());
+                }
+            });
+            for row in [self.user_row.upcast_ref::<adw::EntryRow>(), self.password_row.upcast_ref()] {
+                let weak = dialog.downgrade();
+                row.connect_changed(move |_| {
+                    if let Some(dialog) = weak.upgrade() {
+                        dialog.check();
+                    }
+                });
+            }
             let weak = dialog.downgrade();
             self.name_row.connect_changed(move |_| {
                 if let Some(dialog) = weak.upgrade()
@@ -154,6 +198,15 @@ impl AddDialog {
         dialog
     }
 
+    /// With the address of another stream written already.
+    pub fn with_link(control: &Control, link: &str) -> Self {
+        let dialog = Self::new(control);
+        dialog.show_form(Kind::Relay);
+        dialog.imp().address_row.set_text(link);
+        dialog.take_login_out();
+        dialog
+    }
+
     fn control(&self) -> &Control {
         self.imp().control.get().expect("set when the dialog is made")
     }
@@ -164,12 +217,32 @@ impl AddDialog {
         imp.form.set_title(&match kind {
             Kind::Pattern => gettext("Test Pattern"),
             Kind::File => gettext("Video File"),
+            Kind::Relay => gettext("Another Stream"),
         });
         imp.pattern_row.set_visible(kind == Kind::Pattern);
         imp.file_row.set_visible(kind == Kind::File);
+        imp.address_row.set_visible(kind == Kind::Relay);
+        imp.login_group.set_visible(kind == Kind::Relay);
         self.set_default_widget(Some(&*imp.add_button));
         self.fill_in();
         imp.navigation.push_by_tag("form");
+        if kind == Kind::Relay {
+            imp.address_row.grab_focus();
+        }
+    }
+
+    /// The user and the password of a pasted address go to their own rows.
+    fn take_login_out(&self) {
+        let imp = self.imp();
+        let typed = imp.address_row.text();
+        let link = Link::new(&typed);
+        if link.address == typed.trim() {
+            return;
+        }
+        imp.user_row.set_text(&link.user);
+        imp.password_row.set_text(link.password.as_ref().map_or("", Password::reveal));
+        imp.address_row.set_text(&link.address);
+        imp.address_row.set_position(-1);
     }
 
     /// Fills in what was not typed, and says what is wrong.
@@ -191,6 +264,11 @@ impl AddDialog {
             [] => gettext("None chosen"),
             files => files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join("\n"),
         });
+        drop(files);
+        self.check();
+    }
+
+    fn check(&self) {
         let (_, problems) = self.candidate();
         self.show_problems(&problems);
     }
@@ -205,6 +283,10 @@ impl AddDialog {
                 .first()
                 .and_then(|file| file.file_stem())
                 .map_or_else(|| gettext("Video"), |stem| stem.to_string_lossy().into_owned()),
+            Kind::Relay => {
+                let place = Place::of(&Link::new(&imp.address_row.text()).address);
+                place.map_or_else(|| gettext("Camera"), |place| place.host)
+            }
         }
     }
 
@@ -220,6 +302,14 @@ impl AddDialog {
                 (Source::Pattern(PatternSource { pattern: self.pattern().into() }), vec![PATTERN_RENDITION])
             }
             Kind::File => (Source::File(FileSource { locations: imp.files.borrow().clone() }), vec![]),
+            Kind::Relay => {
+                let relay = RelaySource {
+                    address: imp.address_row.text().trim().to_owned(),
+                    transport: Transport::Auto,
+                    user: imp.user_row.text().trim().to_owned(),
+                };
+                (Source::Relay(relay), vec![])
+            }
         };
         let stream = StreamConfig {
             id: glib::uuid_string_random().into(),
@@ -246,9 +336,26 @@ impl AddDialog {
                 .find(|problem| matches!(problem.field, Field::Stream { field, .. } if field == wanted))
         };
         let (name, path) = (find(StreamField::Name), find(StreamField::Path));
+        let address = find(StreamField::Address).filter(|_| imp.address_typed.get());
+        imp.address_problem.mark(&*imp.address_row, address.map(words::problem).as_deref());
+        imp.user_problem.mark(&*imp.user_row, find(StreamField::Login).map(words::problem).as_deref());
+        let login = self.login_problem();
+        imp.password_problem.mark(&*imp.password_row, login.as_deref());
         imp.name_problem.mark(&*imp.name_row, name.map(words::problem).as_deref());
         imp.path_problem.mark(&*imp.path_row, path.map(words::problem).as_deref());
-        self.action_set_enabled("add.add", problems.is_empty());
+        self.action_set_enabled("add.add", problems.is_empty() && login.is_none());
+    }
+
+    /// What is wrong with the password: it and the user belong together.
+    fn login_problem(&self) -> Option<String> {
+        let imp = self.imp();
+        let has_user = !imp.user_row.text().trim().is_empty();
+        match (imp.kind.get(), has_user, imp.password_row.text().is_empty()) {
+            (Kind::Pattern | Kind::File, ..) | (Kind::Relay, false, true) => None,
+            (Kind::Relay, false, false) => Some(gettext("Write the user of this password.")),
+            (Kind::Relay, true, true) => Some(gettext("Write the password of this user.")),
+            (Kind::Relay, true, false) => password_row::problem(&imp.password_row),
+        }
     }
 
     async fn choose_files(&self) {
@@ -269,12 +376,24 @@ impl AddDialog {
 
     async fn add(&self) {
         let (stream, problems) = self.candidate();
-        if !problems.is_empty() {
+        if !problems.is_empty() || self.login_problem().is_some() {
             return self.show_problems(&problems);
         }
         self.action_set_enabled("add.add", false);
+        // The password first: so the stream logs in at once.
+        if stream.password_key().is_some() {
+            let password = Password::from(self.imp().password_row.text().as_str());
+            if let Err(error) = self.control().set_password(&relay_key(&stream.id), password).await {
+                self.action_set_enabled("add.add", true);
+                return toasts::say(&*self.imp().toasts, &secret_error(&error));
+            }
+        }
+        let id = stream.id.clone();
         match self.control().change(|config| config.streams.push(stream)).await {
             Ok(()) => {
+                if let Some(window) = self.root().and_downcast::<Window>() {
+                    window.show_card(&id);
+                }
                 self.close();
             }
             // What was typed stays, to be tried again.

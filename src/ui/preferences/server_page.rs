@@ -4,15 +4,13 @@ use super::super::problem_row::ProblemRow;
 use super::super::toasts;
 use crate::config::{Config, Listen};
 use crate::control::Control;
-use crate::engine::{LocalAddress, ServerError, ServerState, local_addresses, reachable_at};
+use crate::engine::{LocalAddresses, ServerError, ServerState};
 use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use glib::ControlFlow;
 use glib::subclass::InitializingObject;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::SocketAddr;
 
 mod imp {
     use super::*;
@@ -104,25 +102,24 @@ impl ServerPage {
             }
         });
 
-        let weak = page.downgrade();
-        control.connect_changed(move |_| match weak.upgrade() {
-            Some(page) => {
-                page.show();
-                ControlFlow::Continue
-            }
-            None => ControlFlow::Break,
-        });
+        control.connect_changed(&page, |page, _| page.show());
         let weak = page.downgrade();
         let show = move || {
             if let Some(page) = weak.upgrade() {
                 page.show();
             }
         };
-        let (engine, network) = (control.engine().clone(), gio::NetworkMonitor::default());
-        let state = show.clone();
-        let state = engine.connect_server_state_notify(move |_| state());
-        let changed = network.connect_network_changed(move |_, _| show());
-        imp.followed.replace(vec![(engine.upcast(), state), (network.upcast(), changed)]);
+        let engine = control.engine();
+        let local = show.clone();
+        let followed = [
+            engine.connect_server_state_notify({
+                let show = show.clone();
+                move |_| show()
+            }),
+            engine.connect_local_addresses_notify(move |_| local()),
+            engine.connect_places_notify(move |_| show()),
+        ];
+        imp.followed.replace(followed.map(|handler| (engine.clone().upcast(), handler)).into());
         page.show();
         page
     }
@@ -139,7 +136,7 @@ impl ServerPage {
     /// Shows what is in force, and leaves alone what is being typed.
     fn show(&self) {
         let imp = self.imp();
-        let (config, local) = (self.control().config(), local_addresses());
+        let (config, local) = (self.control().config(), self.control().engine().local_addresses());
         imp.filling.set(true);
         self.show_listen(config.server.listen, &local);
         let (port, shown) = (config.server.port.to_string(), imp.port_shown.take());
@@ -152,10 +149,10 @@ impl ServerPage {
         imp.port_shown.replace(port);
         imp.filling.set(false);
         self.check_port();
-        self.show_addresses(&local);
+        self.show_addresses();
     }
 
-    fn show_listen(&self, listen: Listen, local: &[LocalAddress]) {
+    fn show_listen(&self, listen: Listen, local: &LocalAddresses) {
         let imp = self.imp();
         let mut choices = vec![
             (Listen::Localhost, gettext("This Computer Only")),
@@ -222,40 +219,50 @@ impl ServerPage {
 
     async fn apply_port(&self) {
         if let Some(port) = self.port() {
-            // What is typed is about to be in force.
-            self.imp().port_shown.replace(self.imp().port_row.text().into());
-            self.change(|config| config.server.port = port).await;
+            let text = self.imp().port_row.text();
+            if self.change(|config| config.server.port = port).await {
+                self.imp().port_shown.replace(text.into());
+                self.show();
+            }
         }
     }
 
-    async fn change(&self, edit: impl FnOnce(&mut Config)) {
-        if let Err(error) = self.control().change(edit).await {
-            toasts::say_change_error(self, &error);
+    /// Whether the change was made; why not, is said.
+    async fn change(&self, edit: impl FnOnce(&mut Config)) -> bool {
+        let changed = self.control().change(edit).await;
+        if let Err(error) = &changed {
+            toasts::say_change_error(self, error);
             self.show();
         }
+        changed.is_ok()
     }
 
-    fn show_addresses(&self, local: &[LocalAddress]) {
+    fn show_addresses(&self) {
         let imp = self.imp();
         for row in imp.address_rows.take() {
             imp.addresses.remove(&row);
         }
-        let state = self.control().engine().server_state();
-        let mut rows: Vec<adw::ActionRow> = reachable_at(&state, local)
+        let engine = self.control().engine();
+        let mut rows: Vec<adw::ActionRow> = engine
+            .places()
             .iter()
-            .map(|(address, port)| {
-                let title = match address.ip.is_loopback() {
-                    true => gettext("This computer"),
-                    false => address.interface.clone(),
-                };
-                address_row(&title, &format!("rtsp://{}", SocketAddr::new(address.ip, *port)))
-            })
+            .map(|place| address_row(&words::place(place), &place.address("")))
             .collect();
         if rows.is_empty() {
-            let words = words::server_state(&state);
+            let state = engine.server_state();
+            let (what, hint) = match &state {
+                ServerState::Listening { .. } => (
+                    gettext("No network gives this computer that address now."),
+                    Some(gettext("The server can be reached again when it is back.")),
+                ),
+                _ => {
+                    let words = words::server_state(&state);
+                    (words.detail.unwrap_or(words.title), words.hint)
+                }
+            };
             let row = adw::ActionRow::builder().use_markup(false).build();
-            row.set_title(&words.detail.unwrap_or(words.title));
-            row.set_subtitle(&words.hint.unwrap_or_default());
+            row.set_title(&what);
+            row.set_subtitle(&hint.unwrap_or_default());
             rows.push(row);
         }
         rows.iter().for_each(|row| imp.addresses.add(row));

@@ -10,7 +10,6 @@ use crate::control::Control;
 use crate::i18n::{gettext, gettext_f};
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use glib::ControlFlow;
 use glib::subclass::InitializingObject;
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -131,14 +130,7 @@ impl UserPage {
         let page: Self = glib::Object::builder().property("title", user).build();
         assert!(page.imp().control.set(control.clone()).is_ok(), "a page is made once");
         assert!(page.imp().user.set(user.to_owned()).is_ok(), "a page is made once");
-        let weak = page.downgrade();
-        control.connect_changed(move |control| match weak.upgrade() {
-            Some(page) => {
-                page.show(control);
-                ControlFlow::Continue
-            }
-            None => ControlFlow::Break,
-        });
+        control.connect_changed(&page, Self::show);
         page.show(control);
         page
     }

@@ -7,7 +7,6 @@ use crate::control::Control;
 use crate::i18n::{gettext, ngettext_f};
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use glib::ControlFlow;
 use glib::subclass::InitializingObject;
 use std::cell::{OnceCell, RefCell};
 
@@ -57,14 +56,7 @@ impl UsersPage {
     pub fn new(control: &Control) -> Self {
         let page: Self = glib::Object::new();
         assert!(page.imp().control.set(control.clone()).is_ok(), "a page is made once");
-        let weak = page.downgrade();
-        control.connect_changed(move |control| match weak.upgrade() {
-            Some(page) => {
-                page.show(control);
-                ControlFlow::Continue
-            }
-            None => ControlFlow::Break,
-        });
+        control.connect_changed(&page, Self::show);
         page.show(control);
         page
     }

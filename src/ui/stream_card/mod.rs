@@ -1,10 +1,13 @@
 //! A stream at a glance: its live picture, or in its place why there is none; name, state, viewers, address.
 
+mod drag;
+
+use super::given_address;
 use super::stream_view::{StreamView, look};
 use super::toasts;
 use crate::config::StreamConfig;
 use crate::control::Control;
-use crate::engine::{AccessState, Stream, StreamState};
+use crate::engine::{AccessState, Stream};
 use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
@@ -16,7 +19,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 mod imp {
     use super::*;
 
-    #[derive(Default, gtk::CompositeTemplate)]
+    #[derive(Default, glib::Properties, gtk::CompositeTemplate)]
+    #[properties(wrapper_type = super::StreamCard)]
     #[template(resource = "/io/github/headwater_app/Headwater/stream_card/stream_card.ui")]
     pub struct StreamCard {
         #[template_child]
@@ -29,6 +33,8 @@ mod imp {
         pub switch: TemplateChild<gtk::Switch>,
         #[template_child]
         pub menu_button: TemplateChild<gtk::MenuButton>,
+        #[template_child]
+        pub address_section: TemplateChild<gio::Menu>,
         #[template_child]
         pub state_icon: TemplateChild<gtk::Image>,
         #[template_child]
@@ -48,12 +54,16 @@ mod imp {
         #[template_child]
         pub copy_button: TemplateChild<gtk::Button>,
 
+        /// The streams are shown in their own order, in which this one can be moved.
+        #[property(get, set)]
+        pub movable: Cell<bool>,
+
         pub control: OnceCell<Control>,
         pub stream: RefCell<Option<Stream>>,
         /// Handlers on the stream.
         pub followed: RefCell<Vec<glib::SignalHandlerId>>,
         pub switched: OnceCell<glib::SignalHandlerId>,
-        /// The switch waits for `control`: the state that is shown meanwhile is the one wanted.
+        /// The switch waits for `control`: it shows meanwhile what is wanted.
         pub switching: Cell<bool>,
     }
 
@@ -68,7 +78,13 @@ mod imp {
             class.bind_template();
             class.set_accessible_role(gtk::AccessibleRole::Group);
             class.install_action("card.copy-address", None, |card, _, _| card.copy_address());
-            for action in ["open", "rename", "duplicate", "remove", "move-earlier", "move-later"] {
+            let string = Some(glib::VariantTy::STRING);
+            class.install_action("card.copy-with-password", string, |card, _, user| {
+                card.copy_with_password(user.and_then(|user| user.str()).unwrap_or_default());
+            });
+            for action in
+                ["open", "show-address", "rename", "duplicate", "remove", "move-earlier", "move-later"]
+            {
                 class.install_action(&format!("card.{action}"), None, move |card, _, _| {
                     card.ask_window(&format!("win.{action}-stream"));
                 });
@@ -90,6 +106,7 @@ mod imp {
         }
     }
 
+    #[glib::derived_properties]
     impl ObjectImpl for StreamCard {
         fn constructed(&self) {
             self.parent_constructed();
@@ -119,6 +136,9 @@ mod imp {
                 }
             });
             card.add_controller(secondary_click);
+
+            card.connect_movable_notify(|card| card.update_menu());
+            card.follow_drags();
         }
 
         fn dispose(&self) {
@@ -140,11 +160,12 @@ impl StreamCard {
     pub fn new(control: &Control) -> Self {
         let card: Self = glib::Object::new();
         let weak = card.downgrade();
-        control.engine().connect_server_state_notify(move |_| {
+        control.engine().connect_places_notify(move |_| {
             if let Some(card) = weak.upgrade() {
                 card.show_address();
             }
         });
+        control.connect_changed(&card, |card, _| card.show_switch());
         assert!(card.imp().control.set(control.clone()).is_ok(), "a card is made once");
         card
     }
@@ -179,6 +200,7 @@ impl StreamCard {
         self.show_name();
         self.show_address();
         self.show_state();
+        self.show_switch();
         self.show_viewers();
         self.show_access();
     }
@@ -210,8 +232,10 @@ impl StreamCard {
 
     fn show_address(&self) {
         let Some(stream) = self.stream() else { return };
-        let address = self.control().engine().address(&stream.path());
-        self.action_set_enabled("card.copy-address", address.is_some());
+        let address = self.address();
+        for action in ["card.copy-address", "card.copy-with-password", "card.show-address"] {
+            self.action_set_enabled(action, address.is_some());
+        }
         let label = &self.imp().address;
         // Without a server there is no address; its path is what will come back.
         label.set_label(&address.unwrap_or_else(|| stream.path()));
@@ -249,19 +273,20 @@ impl StreamCard {
         for widget in [imp.state_icon.upcast_ref::<gtk::Widget>(), imp.state_word.upcast_ref()] {
             widget.set_css_classes(&[style]);
         }
-
-        if !imp.switching.get() {
-            self.show_switch(&state);
-        }
     }
 
-    /// Sets the switch without turning anything on or off.
-    fn show_switch(&self, state: &StreamState) {
+    /// Sets the switch without turning anything on or off. It says what is wanted: a stream ends a little later.
+    fn show_switch(&self) {
+        let Some(stream) = self.stream() else { return };
         let imp = self.imp();
-        let handler = imp.switched.get().expect("connected when the card is constructed");
-        imp.switch.block_signal(handler);
-        imp.switch.set_active(*state != StreamState::Stopped);
-        imp.switch.unblock_signal(handler);
+        if let Some(config) = self.control().stream(&stream.id())
+            && !imp.switching.get()
+        {
+            let handler = imp.switched.get().expect("connected when the card is constructed");
+            imp.switch.block_signal(handler);
+            imp.switch.set_active(config.enabled);
+            imp.switch.unblock_signal(handler);
+        }
     }
 
     fn turn(&self, on: bool) -> impl Future<Output = ()> + use<> {
@@ -281,15 +306,23 @@ impl StreamCard {
             if let Err(error) = changed {
                 toasts::say_change_error(&card, &error);
             }
-            card.show_state();
+            card.show_switch();
         }
     }
 
+    fn address(&self) -> Option<String> {
+        self.control().engine().address(&self.stream()?.path())
+    }
+
     fn copy_address(&self) {
-        let Some(stream) = self.stream() else { return };
-        if let Some(address) = self.control().engine().address(&stream.path()) {
-            self.clipboard().set_text(&address);
-            toasts::say(self, &gettext("Address copied"));
+        if let Some(address) = self.address() {
+            given_address::copy(self, &address);
+        }
+    }
+
+    fn copy_with_password(&self, user: &str) {
+        if let Some(address) = self.address() {
+            given_address::copy_with_password(self, self.control(), &address, user);
         }
     }
 
@@ -309,9 +342,20 @@ impl StreamCard {
     /// What the menu offers now.
     fn update_menu(&self) {
         let Some(stream) = self.stream() else { return };
-        let streams = self.control().config().streams;
+        let (section, control) = (&*self.imp().address_section, self.control());
+        // Between what is always there: to copy, and to show.
+        while section.n_items() > 2 {
+            section.remove(1);
+        }
+        if let Some(item) =
+            given_address::password_item(&control.logins(&stream.id()), "card.copy-with-password")
+        {
+            section.insert_item(1, &item);
+        }
+        let streams = control.config().streams;
         let is = |other: Option<&StreamConfig>| other.is_some_and(|other| other.id == stream.id());
-        self.action_set_enabled("card.move-earlier", !is(streams.first()));
-        self.action_set_enabled("card.move-later", !is(streams.last()));
+        let movable = self.movable();
+        self.action_set_enabled("card.move-earlier", movable && !is(streams.first()));
+        self.action_set_enabled("card.move-later", movable && !is(streams.last()));
     }
 }

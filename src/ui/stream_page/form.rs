@@ -1,12 +1,14 @@
 //! What the forms of the page edit: one stream of the configuration. Changes are made at once, unless those who
-//! watch would have to connect again: such a change waits until the user says so.
+//! watch would have to connect again: such a change waits until the user says so, and those after it do not.
 
+use super::text_row::TextRow;
 use crate::config::{Config, Field, Problem, StreamConfig, StreamField};
 use crate::control::{ChangeError, Control};
 use crate::engine::{Change, Stream};
+use crate::ui::error_text::change_error;
 use crate::ui::toasts;
 use gtk::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 type Edit = Rc<dyn Fn(&mut StreamConfig)>;
@@ -21,6 +23,20 @@ struct Inner {
     page: glib::WeakRef<gtk::Widget>,
     /// Changes that wait, in their order.
     waiting: RefCell<Vec<Edit>>,
+    under_way: Cell<usize>,
+}
+
+/// A change that is being made, or is still being chosen: until it is dropped, the forms stay as they are. With the
+/// last one they show what is in force.
+#[must_use]
+pub struct UnderWay(Form);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Form(form) = &self.0;
+        form.under_way.set(form.under_way.get() - 1);
+        self.0.refresh();
+    }
 }
 
 impl Form {
@@ -32,6 +48,7 @@ impl Form {
             stream: stream.clone(),
             page,
             waiting: RefCell::default(),
+            under_way: Cell::default(),
         }))
     }
 
@@ -45,12 +62,25 @@ impl Form {
 
     /// The configuration with what waits; none after the stream was removed.
     pub fn shown(&self) -> Option<StreamConfig> {
-        let mut config = self.0.control.config();
-        let stream = config.streams.iter_mut().find(|stream| stream.id == self.0.stream.id())?;
+        let mut stream = self.in_force()?;
         for edit in &*self.0.waiting.borrow() {
-            edit(stream);
+            edit(&mut stream);
         }
-        Some(stream.clone())
+        Some(stream)
+    }
+
+    fn in_force(&self) -> Option<StreamConfig> {
+        let streams = self.0.control.config().streams;
+        streams.into_iter().find(|stream| stream.id == self.0.stream.id())
+    }
+
+    pub fn begin(&self) -> UnderWay {
+        self.0.under_way.set(self.0.under_way.get() + 1);
+        UnderWay(self.clone())
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.0.under_way.get() > 0
     }
 
     pub fn is_waiting(&self) -> bool {
@@ -90,32 +120,77 @@ impl Form {
     pub async fn change(&self, edit: impl Fn(&mut StreamConfig) + 'static) -> Result<(), ChangeError> {
         let Some(mut stream) = self.shown() else { return Ok(()) };
         edit(&mut stream);
-        let problems = self.problems(stream.clone());
+        let problems = self.problems(stream);
         if !problems.is_empty() {
             return Err(ChangeError::Invalid(problems));
         }
-        self.0.waiting.borrow_mut().push(Rc::new(edit));
-        let disturbs = self.0.control.engine().effect(&stream) == Change::Restart;
-        let changed = if disturbs && self.0.stream.viewers() > 0 { Ok(()) } else { self.apply().await };
-        self.refresh();
-        changed
+        let _under_way = self.begin();
+        let edit: Edit = Rc::new(edit);
+        if self.is_free(&edit) {
+            self.make(vec![edit]).await
+        } else if self.0.stream.viewers() == 0 {
+            self.apply_with(Some(edit)).await
+        } else {
+            self.0.waiting.borrow_mut().push(edit);
+            if self.shown() == self.in_force() {
+                self.0.waiting.take();
+            }
+            Ok(())
+        }
+    }
+
+    /// Whether a change can be made by itself, whatever waits.
+    fn is_free(&self, edit: &Edit) -> bool {
+        let Some(mut stream) = self.in_force() else { return true };
+        edit(&mut stream);
+        match self.0.control.engine().effect(&stream) {
+            // It may take back something that waits.
+            Change::None => !self.is_waiting(),
+            // It may be right only together with what waits.
+            Change::Live => self.problems(stream).is_empty(),
+            Change::Restart => false,
+        }
     }
 
     /// Like [`Form::change`], for what cannot stay as it was typed: a failure is said in a toast, and the forms
     /// show what is in force.
     pub fn choose(&self, edit: impl Fn(&mut StreamConfig) + 'static) {
-        let form = self.clone();
+        let (form, under_way) = (self.clone(), self.begin());
         glib::spawn_future_local(async move {
             if let Err(error) = form.change(edit).await {
                 form.say_error(&error);
-                form.refresh();
             }
+            drop(under_way);
         });
     }
 
-    /// Makes the changes that wait.
+    /// Like [`Form::change`], for what was typed in a row. It stays there where it is not applied.
+    pub async fn write(&self, row: &TextRow, edit: impl Fn(&mut StreamConfig) + 'static) {
+        let _under_way = self.begin();
+        let text = row.row.text();
+        match self.change(edit).await {
+            Ok(()) => row.follow(&text),
+            Err(error @ ChangeError::Invalid(_)) => row.set_problem(Some(&change_error(&error))),
+            Err(error @ ChangeError::Save(_)) => self.say_error(&error),
+        }
+    }
+
+    /// Makes the changes that wait. If that fails, they wait on.
     pub async fn apply(&self) -> Result<(), ChangeError> {
-        let edits = self.0.waiting.take();
+        self.apply_with(None).await
+    }
+
+    async fn apply_with(&self, last: Option<Edit>) -> Result<(), ChangeError> {
+        let _under_way = self.begin();
+        let waited = self.0.waiting.take();
+        let applied = self.make(waited.iter().cloned().chain(last).collect()).await;
+        if applied.is_err() {
+            self.0.waiting.borrow_mut().splice(0..0, waited);
+        }
+        applied
+    }
+
+    async fn make(&self, edits: Vec<Edit>) -> Result<(), ChangeError> {
         let id = self.0.stream.id();
         self.0
             .control

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::text_row::TextRow;
 use crate::config::{StreamConfig, StreamField};
 use crate::i18n::gettext;
-use crate::ui::error_text::change_error;
+use gtk::prelude::*;
 use std::rc::Rc;
 
 pub struct IdentityGroup {
@@ -23,6 +23,12 @@ impl IdentityGroup {
         name.add_to(&widget);
         path.add_to(&widget);
         Self { widget, name, path }
+    }
+
+    /// Where another name is typed.
+    pub fn start_renaming(&self) {
+        self.name.row.grab_focus();
+        self.name.row.select_region(0, -1);
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -45,9 +51,7 @@ pub fn text_row(
         move |row, text| {
             let (form, row) = (applied.clone(), row.clone());
             glib::spawn_future_local(async move {
-                if let Err(error) = form.change(move |stream| write(stream, text.clone())).await {
-                    row.set_problem(Some(&change_error(&error)));
-                }
+                form.write(&row, move |stream| write(stream, text.clone())).await;
             });
         },
     )

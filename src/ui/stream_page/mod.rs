@@ -2,17 +2,21 @@
 //! watches.
 
 mod access_group;
+mod address_rows;
 mod choice_row;
 mod form;
 mod identity_group;
+mod leave_dialog;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
+mod relay_rows;
 mod source_group;
 mod text_row;
 mod user_dialog;
 mod viewers_group;
 
+use super::given_address;
 use super::stream_view::{StreamView, look};
 use super::toasts;
 use crate::control::Control;
@@ -20,12 +24,14 @@ use crate::engine::Stream;
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use crate::words;
 use access_group::AccessGroup;
+use address_rows::AddressRows;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use form::Form;
-use glib::ControlFlow;
 use glib::subclass::InitializingObject;
+use gtk::gdk;
 use identity_group::IdentityGroup;
+use leave_dialog::Answer;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
@@ -34,6 +40,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 /// The forms of the page.
 struct Groups {
     form: Form,
+    addresses: AddressRows,
     identity: IdentityGroup,
     source: SourceGroup,
     picture: PictureGroup,
@@ -58,15 +65,17 @@ mod imp {
         #[template_child]
         pub switch: TemplateChild<gtk::Switch>,
         #[template_child]
-        pub address_row: TemplateChild<adw::ActionRow>,
+        pub menu_button: TemplateChild<gtk::MenuButton>,
         #[template_child]
-        pub copy_button: TemplateChild<gtk::Button>,
+        pub summary: TemplateChild<adw::PreferencesGroup>,
         #[template_child]
         pub settings: TemplateChild<gtk::Box>,
         #[template_child]
         pub viewers: TemplateChild<adw::Bin>,
         #[template_child]
         pub waiting: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub back: TemplateChild<gtk::Button>,
 
         pub(super) groups: OnceCell<Groups>,
         /// Handlers on what outlives the page.
@@ -86,13 +95,57 @@ mod imp {
             class.bind_template();
             class.install_action("page.refresh", None, |page, _, _| page.show());
             class.install_action("page.copy-address", None, |page, _, _| page.copy_address());
+            class.install_action("page.rename", None, |page, _, _| page.groups().identity.start_renaming());
+            for action in ["show-address", "remove"] {
+                class.install_action(&format!("page.{action}"), None, move |page, _, _| {
+                    let id = page.form().stream().id().to_variant();
+                    page.activate_action(&format!("win.{action}-stream"), Some(&id))
+                        .expect("a page is in the window");
+                });
+            }
+            class.install_action("page.menu", None, |page, _, _| page.imp().menu_button.popup());
+            // The keys of a card. A text that is typed in takes its own before they come here.
+            let none = gdk::ModifierType::empty();
+            class.add_binding_action(gdk::Key::F2, none, "page.rename");
+            class.add_binding_action(gdk::Key::Delete, none, "page.remove");
+            class.add_binding_action(gdk::Key::c, gdk::ModifierType::CONTROL_MASK, "page.copy-address");
+            class.add_binding_action(gdk::Key::Menu, none, "page.menu");
+            class.add_binding_action(gdk::Key::F10, gdk::ModifierType::SHIFT_MASK, "page.menu");
             class.install_action("page.cancel", None, |page, _, _| page.form().cancel());
             class.install_action_async("page.apply", None, |page, _, _| async move {
-                let applied = page.form().apply().await;
-                if let Err(error) = applied {
-                    toasts::say_change_error(&page, &error);
+                page.apply().await;
+            });
+            class.install_action_async("page.leave", None, |page, _, _| async move {
+                page.leave().await;
+            });
+            // As those of the navigation, which are off while something waits.
+            let (none, alt) = (gdk::ModifierType::empty(), gdk::ModifierType::ALT_MASK);
+            for (key, modifiers, direction) in [
+                (gdk::Key::Escape, none, None),
+                (gdk::Key::Back, none, None),
+                (gdk::Key::Left, alt, Some(gtk::TextDirection::Ltr)),
+                (gdk::Key::Right, alt, Some(gtk::TextDirection::Rtl)),
+            ] {
+                class.add_binding(key, modifiers, move |page| {
+                    if direction.is_none_or(|direction| direction == page.direction()) {
+                        page.if_waiting("page.leave")
+                    } else {
+                        glib::Propagation::Proceed
+                    }
+                });
+            }
+            class.install_action("page.undo", None, |page, _, _| {
+                page.form().cancel();
+                toasts::say(page, &gettext("The changes that waited were cancelled"));
+            });
+            class.add_binding(gdk::Key::z, gdk::ModifierType::CONTROL_MASK, |page| {
+                // A text that is typed has an undo of its own.
+                let focus = page.root().and_then(|root| root.focus());
+                if focus.is_some_and(|widget| widget.is::<gtk::Text>()) {
+                    glib::Propagation::Proceed
+                } else {
+                    page.if_waiting("page.undo")
                 }
-                page.show();
             });
         }
 
@@ -125,6 +178,7 @@ impl StreamPage {
         let imp = page.imp();
         let form = Form::new(control, stream, &page);
         let groups = Groups {
+            addresses: AddressRows::new(&form, &imp.summary),
             identity: IdentityGroup::new(&form),
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
@@ -162,6 +216,40 @@ impl StreamPage {
         page
     }
 
+    /// For keys that mean something else while nothing waits.
+    fn if_waiting(&self, action: &str) -> glib::Propagation {
+        if !self.form().is_waiting() {
+            return glib::Propagation::Proceed;
+        }
+        self.activate_action(action, None).expect("a page has it");
+        glib::Propagation::Stop
+    }
+
+    /// Whether what waited is in force; why not, is said.
+    async fn apply(&self) -> bool {
+        let applied = self.form().apply().await;
+        if let Err(error) = &applied {
+            toasts::say_change_error(self, error);
+        }
+        applied.is_ok()
+    }
+
+    /// Goes back, and asks first what becomes of the changes that wait.
+    async fn leave(&self) {
+        let stays = match leave_dialog::ask(self, &self.imp().waiting.label()).await {
+            Answer::Stay => true,
+            Answer::Discard => {
+                self.form().cancel();
+                false
+            }
+            Answer::Apply => !self.apply().await,
+        };
+        if !stays {
+            // Meanwhile the stream may have been removed, and the page with it.
+            let _ = self.activate_action("navigation.pop", None);
+        }
+    }
+
     fn groups(&self) -> &Groups {
         self.imp().groups.get().expect("set when the page is made")
     }
@@ -172,21 +260,14 @@ impl StreamPage {
 
     fn follow(&self, stream: &Stream) {
         let engine = self.form().control().engine();
+        self.form().control().connect_changed(self, |page, _| page.show());
         let weak = self.downgrade();
-        self.form().control().connect_changed(move |_| match weak.upgrade() {
-            Some(page) => {
-                page.show();
-                ControlFlow::Continue
-            }
-            None => ControlFlow::Break,
-        });
-        let weak = self.downgrade();
-        let listening = engine.connect_server_state_notify(move |_| {
+        let reachable = engine.connect_places_notify(move |_| {
             if let Some(page) = weak.upgrade() {
-                page.show_address();
+                page.show_addresses();
             }
         });
-        let mut followed = vec![(engine.clone().upcast(), listening)];
+        let mut followed = vec![(engine.clone().upcast(), reachable)];
         for (property, show) in [
             ("state", Self::show_state as fn(&Self)),
             ("encoding", Self::show_encoding),
@@ -208,9 +289,13 @@ impl StreamPage {
     fn show(&self) {
         let Some(stream) = self.form().shown() else {
             // It was removed: there is nothing left to look at.
+            self.set_can_pop(true);
             let _ = self.activate_action("navigation.pop", None);
             return;
         };
+        if self.form().is_under_way() {
+            return;
+        }
         let imp = self.imp();
         self.set_title(&stream.name);
         let name = [("stream", stream.name.as_str())];
@@ -219,7 +304,7 @@ impl StreamPage {
         };
         // Translators: {stream} is the name of a stream.
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &name));
-        call(imp.copy_button.upcast_ref(), &gettext_f("Copy the address of {stream}", &name));
+        call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &name));
         imp.filling.set(true);
         imp.switch.set_active(stream.enabled);
         imp.filling.set(false);
@@ -230,16 +315,16 @@ impl StreamPage {
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
         groups.access.show(&stream);
-        self.show_address();
+        self.show_addresses();
         self.show_waiting();
     }
 
-    fn show_address(&self) {
-        let stream = self.form().stream();
-        let address = self.form().control().engine().address(&stream.path());
-        self.action_set_enabled("page.copy-address", address.is_some());
-        // Without a server there is no address; its path is what will come back.
-        self.imp().address_row.set_subtitle(&address.unwrap_or_else(|| stream.path()));
+    fn show_addresses(&self) {
+        let reachable = self.form().control().engine().places().likely().is_some();
+        for action in ["page.copy-address", "page.show-address"] {
+            self.action_set_enabled(action, reachable);
+        }
+        self.groups().addresses.show();
     }
 
     fn show_state(&self) {
@@ -264,12 +349,15 @@ impl StreamPage {
     /// Says what the changes that wait would do to those who watch.
     fn show_waiting(&self) {
         let (imp, form) = (self.imp(), self.form());
+        // The back button of the header goes with it, so the page has one of its own.
+        self.set_can_pop(!form.is_waiting());
+        imp.back.set_visible(form.is_waiting());
         let Some(stream) = form.shown().filter(|_| form.is_waiting()) else {
             return imp.toolbars.set_reveal_bottom_bars(false);
         };
         let viewers = form.stream().viewers();
-        imp.waiting.set_label(&match (viewers, stream.enabled) {
-            (0, _) => gettext("Nobody watches any more."),
+        let sentence = match (viewers, stream.enabled) {
+            (0, _) => gettext("Nobody watches any more, so applying disturbs nobody."),
             (_, true) => ngettext_f(
                 "{n} viewer will have to connect again.",
                 "{n} viewers will have to connect again.",
@@ -282,16 +370,20 @@ impl StreamPage {
                 viewers,
                 &[],
             ),
-        });
+        };
+        // Every refresh comes by here.
+        if imp.toolbars.reveals_bottom_bars() && imp.waiting.label() == sentence {
+            return;
+        }
+        imp.waiting.set_label(&sentence);
         imp.toolbars.set_reveal_bottom_bars(true);
-        self.announce(&imp.waiting.label(), gtk::AccessibleAnnouncementPriority::Medium);
+        self.announce(&sentence, gtk::AccessibleAnnouncementPriority::Medium);
     }
 
     fn copy_address(&self) {
         let stream = self.form().stream();
         if let Some(address) = self.form().control().engine().address(&stream.path()) {
-            self.clipboard().set_text(&address);
-            toasts::say(self, &gettext("Address copied"));
+            given_address::copy(self, &address);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! How the picture is served: size, frame rate, codec, bitrate; and what came of it.
 
 use super::choice_row::ChoiceRow;
-use super::form::Form;
+use super::form::{Form, UnderWay};
 use super::preset_row::{Preset, PresetRow};
+use super::text_row::TextRow;
 use crate::config::{Bitrate, Codec, FrameRate, Rendition, Size, StreamConfig, StreamField};
 use crate::engine::Encoding;
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 const SIZES: [Size; 5] = [
     Size::Source,
@@ -34,6 +36,9 @@ const FRAME_RATES: [FrameRate; 9] = [
 /// kbit/s, where nothing is served yet that could be the start.
 const BITRATE_START: u32 = 2500;
 
+/// After the last step of a number that is being chosen: longer than between the steps of a key that is held.
+const SETTLED: Duration = Duration::from_millis(300);
+
 pub struct PictureGroup {
     pub widget: adw::PreferencesGroup,
     size: PresetRow<Size>,
@@ -50,7 +55,7 @@ impl PictureGroup {
     pub fn new(form: &Form) -> Self {
         let widget = adw::PreferencesGroup::builder().title(gettext("Picture")).build();
 
-        let (checked, chosen) = (form.clone(), form.clone());
+        let (checked, chosen, wrote) = (form.clone(), form.clone(), form.clone());
         let size = PresetRow::new(
             Preset {
                 title: gettext("Size"),
@@ -72,9 +77,10 @@ impl PictureGroup {
                 )
             },
             move |size| chosen.choose(move |stream| rendition(stream).size = size),
+            move |row, size| write(&wrote, row, move |rendition| rendition.size = size),
         );
 
-        let (checked, chosen) = (form.clone(), form.clone());
+        let (checked, chosen, wrote) = (form.clone(), form.clone(), form.clone());
         let frame_rate = PresetRow::new(
             Preset {
                 title: gettext("Frame Rate"),
@@ -96,6 +102,7 @@ impl PictureGroup {
                 )
             },
             move |rate| chosen.choose(move |stream| rendition(stream).frame_rate = rate),
+            move |row, rate| write(&wrote, row, move |rendition| rendition.frame_rate = rate),
         );
 
         let chosen = form.clone();
@@ -108,8 +115,12 @@ impl PictureGroup {
             .title(gettext("Automatic Bitrate"))
             .subtitle(gettext("By size and frame rate"))
             .build();
-        let bitrate = adw::SpinRow::with_range(50.0, 100_000.0, 100.0);
-        bitrate.set_title(&gettext("Bitrate (kbit/s)"));
+        let bitrate = adw::SpinRow::builder()
+            .title(gettext("Bitrate (kbit/s)"))
+            .adjustment(&gtk::Adjustment::new(50.0, 50.0, 100_000.0, 100.0, 1000.0, 0.0))
+            // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
+            .accessible_role(gtk::AccessibleRole::Group)
+            .build();
         let served = adw::ActionRow::builder()
             .title(gettext("What Is Served"))
             .use_markup(false)
@@ -117,9 +128,13 @@ impl PictureGroup {
             .build();
 
         let filling = Rc::new(Cell::new(false));
-        let (chosen, set) = (form.clone(), filling.clone());
+        let steps = Rc::new(Steps::default());
+        let (chosen, set, stepped) = (form.clone(), filling.clone(), steps.clone());
         automatic.connect_active_notify(move |row| {
             if !set.get() {
+                // Or the forms would show first what is in force.
+                let _under_way = chosen.begin();
+                stepped.forget();
                 let bitrate = if row.is_active() {
                     Bitrate::Auto
                 } else {
@@ -134,7 +149,10 @@ impl PictureGroup {
         bitrate.connect_value_notify(move |row| {
             if !set.get() {
                 let bitrate = Bitrate::Kbps(row.value() as u32);
-                chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
+                let form = chosen.clone();
+                steps.step(&chosen, move || {
+                    form.choose(move |stream| rendition(stream).bitrate = bitrate);
+                });
             }
         });
 
@@ -176,6 +194,37 @@ impl PictureGroup {
         };
         self.served.set_subtitle(&sentence);
     }
+}
+
+/// The steps of a number, of which the last is what was meant.
+#[derive(Default)]
+struct Steps(RefCell<Option<(glib::SourceId, UnderWay)>>);
+
+impl Steps {
+    fn step(self: &Rc<Self>, form: &Form, settled: impl FnOnce() + 'static) {
+        let under_way = form.begin();
+        self.forget();
+        let steps = self.clone();
+        let timer = glib::timeout_add_local_once(SETTLED, move || {
+            let last = steps.0.take();
+            settled();
+            drop(last);
+        });
+        self.0.replace(Some((timer, under_way)));
+    }
+
+    fn forget(&self) {
+        if let Some((timer, _under_way)) = self.0.take() {
+            timer.remove();
+        }
+    }
+}
+
+fn write(form: &Form, row: &Rc<TextRow>, edit: impl Fn(&mut Rendition) + 'static) {
+    let (form, row) = (form.clone(), row.clone());
+    glib::spawn_future_local(async move {
+        form.write(&row, move |stream| edit(rendition(stream))).await;
+    });
 }
 
 /// The main rendition, to be changed.

@@ -28,23 +28,24 @@ pub struct PresetRow<T> {
 }
 
 impl<T: Copy + PartialEq + 'static> PresetRow<T> {
-    /// `check` says what is wrong with a value.
+    /// `check` says what is wrong with a value; `chosen` gets one from the list, and `wrote` one that was written,
+    /// with its row.
     pub fn new(
         preset: Preset<T>,
         check: impl Fn(T) -> Option<String> + 'static,
-        chosen: impl Fn(T) + Clone + 'static,
+        chosen: impl Fn(T) + 'static,
+        wrote: impl Fn(&Rc<TextRow>, T) + 'static,
     ) -> Self {
         let preset = Rc::new(preset);
         let writing = Rc::new(Cell::new(false));
         let read = preset.read;
 
-        let wrote = chosen.clone();
         let custom = TextRow::new(
             &preset.custom_title,
             move |text| read(text).map_or_else(Some, &check),
-            move |_, text| {
+            move |row, text| {
                 if let Ok(value) = read(&text) {
-                    wrote(value);
+                    wrote(row, value);
                 }
             },
         );

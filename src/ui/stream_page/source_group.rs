@@ -2,6 +2,7 @@
 
 use super::choice_row::ChoiceRow;
 use super::form::Form;
+use super::relay_rows::RelayRows;
 use crate::config::{FileSource, PATTERNS, PatternSource, Source, StreamConfig};
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::video_files;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 enum Kind {
     Pattern,
     File,
+    Relay,
 }
 
 pub struct SourceGroup {
@@ -23,6 +25,7 @@ pub struct SourceGroup {
     kind: Rc<ChoiceRow<Kind>>,
     pattern: Rc<ChoiceRow<String>>,
     add_files: adw::ButtonRow,
+    relay: Rc<RelayRows>,
     /// What the rows of files show.
     files: RefCell<Vec<PathBuf>>,
     rows: RefCell<Vec<adw::ActionRow>>,
@@ -32,14 +35,21 @@ impl SourceGroup {
     pub fn new(form: &Form) -> Self {
         let widget = adw::PreferencesGroup::builder().title(gettext("Source")).build();
 
-        let chosen = form.clone();
-        let kinds = [(Kind::Pattern, gettext("Test Pattern")), (Kind::File, gettext("Video File"))];
+        let relay = Rc::new(RelayRows::new(form));
+        let (chosen, relay_rows) = (form.clone(), relay.clone());
+        let kinds = [
+            (Kind::Pattern, gettext("Test Pattern")),
+            (Kind::File, gettext("Video File")),
+            (Kind::Relay, gettext("Another Stream")),
+        ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
             Kind::Pattern => {
                 let pattern = PATTERNS[0].to_owned();
                 set_source(&chosen, Source::Pattern(PatternSource { pattern }));
             }
             Kind::File => add_files(&chosen),
+            // It is one as soon as it has an address.
+            Kind::Relay => relay_rows.ask(),
         });
 
         let chosen = form.clone();
@@ -61,12 +71,14 @@ impl SourceGroup {
         widget.add(&kind.row);
         widget.add(&pattern.row);
         widget.add(&add_row);
+        relay.add_to(&widget);
         Self {
             widget,
             form: form.clone(),
             kind,
             pattern,
             add_files: add_row,
+            relay,
             files: RefCell::default(),
             rows: RefCell::default(),
         }
@@ -76,6 +88,7 @@ impl SourceGroup {
         let kind = match &stream.source {
             Source::Pattern(_) => Kind::Pattern,
             Source::File(_) => Kind::File,
+            Source::Relay(_) => Kind::Relay,
         };
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
@@ -86,7 +99,9 @@ impl SourceGroup {
                 self.show_files(&[]);
             }
             Source::File(source) => self.show_files(&source.locations),
+            Source::Relay(_) => self.show_files(&[]),
         }
+        self.relay.show(stream);
     }
 
     fn show_files(&self, files: &[PathBuf]) {
@@ -185,7 +200,7 @@ fn change_files(form: &Form, change: impl Fn(&mut Vec<PathBuf>) + 'static) {
     form.choose(move |stream| {
         let mut locations = match &stream.source {
             Source::File(source) => source.locations.clone(),
-            Source::Pattern(_) => Vec::new(),
+            Source::Pattern(_) | Source::Relay(_) => Vec::new(),
         };
         change(&mut locations);
         stream.source = Source::File(FileSource { locations });

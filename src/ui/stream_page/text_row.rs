@@ -14,8 +14,8 @@ pub struct TextRow {
 }
 
 impl TextRow {
-    /// `check` says what is wrong with a text; `apply` gets one that nothing is wrong with. Neither sees spaces
-    /// around it.
+    /// `check` says what is wrong with a text; `apply` gets one that nothing is wrong with, and calls
+    /// [`TextRow::follow`] when it is in force. Neither sees spaces around it.
     pub fn new(
         title: &str,
         check: impl Fn(&str) -> Option<String> + 'static,
@@ -39,9 +39,7 @@ impl TextRow {
             let text = row.text().trim().to_owned();
             match check(&text) {
                 None => {
-                    // From here on it is not being typed: it follows what becomes of it.
                     row.set_text(&text);
-                    this.in_force.replace(text.clone());
                     apply(&this, text);
                 }
                 problem => this.set_problem(problem.as_deref()),
@@ -90,6 +88,13 @@ impl TextRow {
         self.in_force.replace(text.to_owned());
         if !typed || self.row.text() == text {
             self.reset();
+        }
+    }
+
+    /// This text was applied: it is not being typed any more, and becomes what comes of it.
+    pub fn follow(&self, text: &str) {
+        if self.row.text() == text {
+            self.in_force.replace(text.to_owned());
         }
     }
 

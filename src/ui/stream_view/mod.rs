@@ -11,9 +11,15 @@ use adw::subclass::prelude::*;
 use glib::subclass::InitializingObject;
 use gtk::{gdk, graphene};
 use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 /// Among many, a picture is to be seen, not judged: more frames a second only cost time.
 const FRAMES_PER_SECOND: i32 = 15;
+
+/// A picture that waits for so long is in a window that is not drawn, since nobody can see it. Where a window was
+/// being drawn when it was hidden, GTK 4.18 on Wayland does not hear that it is suspended: it waits for the
+/// compositor to ask for the next frame first.
+const NOT_DRAWN: Duration = Duration::from_secs(2);
 
 mod imp {
     use super::*;
@@ -28,6 +34,8 @@ mod imp {
         pub pictures: TemplateChild<gtk::Stack>,
         #[template_child]
         pub picture: TemplateChild<gtk::Picture>,
+        #[template_child]
+        pub offload: TemplateChild<gtk::GraphicsOffload>,
         #[template_child]
         pub spinner: TemplateChild<adw::Spinner>,
         #[template_child]
@@ -48,6 +56,8 @@ mod imp {
         pub surroundings: RefCell<Vec<(glib::Object, glib::SignalHandlerId)>>,
         pub preview: RefCell<Option<Preview>>,
         pub preview_update: RefCell<Option<glib::SourceId>>,
+        /// Since when a picture waits to be drawn.
+        pub undrawn_since: Cell<Option<Instant>>,
     }
 
     #[glib::object_subclass]
@@ -68,6 +78,21 @@ mod imp {
 
     #[glib::derived_properties]
     impl ObjectImpl for StreamView {
+        fn constructed(&self) {
+            self.parent_constructed();
+            // Among many it has a card's round corners, and no compositor takes those.
+            if self.full_rate.get() {
+                self.offload.set_enabled(gtk::GraphicsOffloadEnabled::Enabled);
+            }
+            // Not size_allocate of this widget: its layout manager is asked instead.
+            let weak = self.obj().downgrade();
+            self.frame.connect_resized(move || {
+                if let Some(view) = weak.upgrade() {
+                    view.queue_preview_update();
+                }
+            });
+        }
+
         fn dispose(&self) {
             self.obj().set_stream(None);
         }
@@ -84,13 +109,9 @@ mod imp {
             for (object, handler) in self.surroundings.take() {
                 object.disconnect(handler);
             }
+            self.undrawn_since.take();
             self.parent_unmap();
             self.obj().update_preview();
-        }
-
-        fn size_allocate(&self, width: i32, height: i32, baseline: i32) {
-            self.parent_size_allocate(width, height, baseline);
-            self.obj().queue_preview_update();
         }
     }
 
@@ -186,6 +207,15 @@ impl StreamView {
             watch(scrolled.vadjustment().upcast_ref(), "value-changed");
             watch(scrolled.vadjustment().upcast_ref(), "changed");
         }
+        if let Some(clock) = self.frame_clock() {
+            let weak = self.downgrade();
+            let handler = clock.connect_after_paint(move |_| {
+                if let Some(view) = weak.upgrade() {
+                    view.on_drawn();
+                }
+            });
+            handlers.push((clock.upcast(), handler));
+        }
         self.imp().surroundings.replace(handlers);
     }
 
@@ -193,9 +223,31 @@ impl StreamView {
         self.ancestor(gtk::ScrolledWindow::static_type()).and_downcast()
     }
 
+    fn on_drawn(&self) {
+        if !self.is_drawn() {
+            self.queue_preview_update();
+        }
+        self.imp().undrawn_since.take();
+    }
+
+    /// There is a new picture to be drawn.
+    fn on_picture(&self) {
+        let imp = self.imp();
+        if imp.undrawn_since.get().is_none() && imp.picture.is_mapped() {
+            imp.undrawn_since.set(Some(Instant::now()));
+        }
+        if !self.is_drawn() {
+            self.queue_preview_update();
+        }
+    }
+
+    fn is_drawn(&self) -> bool {
+        self.imp().undrawn_since.get().is_none_or(|since| since.elapsed() < NOT_DRAWN)
+    }
+
     /// Whether somebody can see it: mapped, in the part that is scrolled to, in a window that is shown.
     fn is_seen(&self) -> bool {
-        if !self.is_mapped() {
+        if !self.is_mapped() || !self.is_drawn() {
             return false;
         }
         let hidden = self.root().and_downcast::<gtk::Window>().is_none_or(|window| {
@@ -256,6 +308,12 @@ impl StreamView {
                     preview.paintable().connect_invalidate_size(move |_| {
                         if let Some(view) = weak.upgrade() {
                             view.show_picture();
+                        }
+                    });
+                    let weak = self.downgrade();
+                    preview.paintable().connect_invalidate_contents(move |_| {
+                        if let Some(view) = weak.upgrade() {
+                            view.on_picture();
                         }
                     });
                     imp.picture.set_paintable(Some(preview.paintable()));

@@ -1,12 +1,16 @@
 //! The window: the grid of streams, or in its place what to do to have one; the server's state above it.
 
+mod announcements;
 mod files;
 mod port_dialog;
 mod rename_dialog;
 mod search;
+mod sort;
 mod streams;
+mod viewers;
 
 use super::add_dialog::AddDialog;
+use super::address_dialog::AddressDialog;
 use super::error_text::{open_error, secret_error};
 use super::preferences::Preferences;
 use super::stream_card::StreamCard;
@@ -19,10 +23,10 @@ use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use glib::ControlFlow;
 use glib::subclass::InitializingObject;
 use gtk::gdk;
-use std::cell::OnceCell;
+use sort::Order;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 
 /// What needs a configuration that is served.
@@ -32,7 +36,8 @@ const WITH_CONTROL: [&str; 6] =
 mod imp {
     use super::*;
 
-    #[derive(Default, gtk::CompositeTemplate)]
+    #[derive(Default, glib::Properties, gtk::CompositeTemplate)]
+    #[properties(wrapper_type = super::Window)]
     #[template(resource = "/io/github/headwater_app/Headwater/window/window.ui")]
     pub struct Window {
         #[template_child]
@@ -46,6 +51,8 @@ mod imp {
         #[template_child]
         pub secrets: TemplateChild<adw::Banner>,
         #[template_child]
+        pub search_button: TemplateChild<gtk::ToggleButton>,
+        #[template_child]
         pub search_bar: TemplateChild<gtk::SearchBar>,
         #[template_child]
         pub search_entry: TemplateChild<gtk::SearchEntry>,
@@ -57,6 +64,13 @@ mod imp {
         pub grid: TemplateChild<gtk::GridView>,
 
         pub control: OnceCell<Control>,
+        #[property(get, set, builder(Order::default()))]
+        pub order: Cell<Order>,
+        /// All streams are shown in their own order, so that one can be moved among the others.
+        #[property(get)]
+        pub movable: Cell<bool>,
+        /// Handlers on the streams while their order depends on them.
+        pub sorted: RefCell<Vec<(glib::Object, glib::SignalHandlerId)>>,
     }
 
     #[glib::object_subclass]
@@ -68,6 +82,7 @@ mod imp {
         fn class_init(class: &mut Self::Class) {
             class.bind_template();
             let string = Some(glib::VariantTy::STRING);
+            class.install_property_action("win.order", "order");
             class.install_action("win.add", None, |window, _, _| window.add());
             class.install_action_async("win.change-port", None, |window, _, _| async move {
                 window.change_port().await;
@@ -83,6 +98,17 @@ mod imp {
             });
             class.install_action_async("win.move-later-stream", string, |window, _, id| async move {
                 window.move_stream(&text(id), 1).await;
+            });
+            let place = glib::VariantTy::new("(ssb)").expect("a type");
+            class.install_action_async("win.place-stream", Some(place), |window, _, place| async move {
+                if let Some((id, other, after)) =
+                    place.and_then(|place| place.get::<(String, String, bool)>())
+                {
+                    window.place_stream(&id, &other, after).await;
+                }
+            });
+            class.install_action("win.show-address-stream", string, |window, _, id| {
+                window.show_address(&text(id.cloned()));
             });
             class.install_action_async("win.remove-stream", string, |window, _, id| async move {
                 window.remove_stream(&text(id)).await;
@@ -135,6 +161,7 @@ mod imp {
         }
     }
 
+    #[glib::derived_properties]
     impl ObjectImpl for Window {
         fn constructed(&self) {
             self.parent_constructed();
@@ -183,13 +210,17 @@ impl Window {
         assert!(imp.control.set(control.clone()).is_ok(), "a window shows one configuration");
 
         let cards = gtk::SignalListItemFactory::new();
-        let made_with = control.clone();
+        let (made_with, weak) = (control.clone(), self.downgrade());
         cards.connect_setup(move |_, item| {
             let item = item.downcast_ref::<gtk::ListItem>().expect("a list has items");
             // The card's own switch and buttons are what is used.
             item.set_activatable(false);
             item.set_focusable(false);
-            item.set_child(Some(&StreamCard::new(&made_with)));
+            let card = StreamCard::new(&made_with);
+            if let Some(window) = weak.upgrade() {
+                window.bind_property("movable", &card, "movable").sync_create().build();
+            }
+            item.set_child(Some(&card));
         });
         cards.connect_bind(|_, item| {
             let item = item.downcast_ref::<gtk::ListItem>().expect("a list has items");
@@ -205,7 +236,19 @@ impl Window {
         });
         imp.grid.set_factory(Some(&cards));
 
-        imp.grid.set_model(Some(&gtk::NoSelection::new(Some(self.searched(control)))));
+        let shown = self.sorted(&self.searched(control));
+        imp.grid.set_model(Some(&gtk::NoSelection::new(Some(shown))));
+        self.connect_order_notify(Self::update_movable);
+        let weak = self.downgrade();
+        let update = move || {
+            if let Some(window) = weak.upgrade() {
+                window.update_movable();
+            }
+        };
+        let searched = update.clone();
+        imp.search_entry.connect_search_changed(move |_| searched());
+        imp.search_bar.connect_search_mode_enabled_notify(move |_| update());
+        self.update_movable();
 
         let weak = self.downgrade();
         control.engine().connect_server_state_notify(move |engine| {
@@ -217,18 +260,32 @@ impl Window {
         for action in WITH_CONTROL {
             self.action_set_enabled(action, true);
         }
-        let weak = self.downgrade();
-        control.connect_changed(move |control| {
-            let Some(window) = weak.upgrade() else { return ControlFlow::Break };
-            window.follow(control);
-            ControlFlow::Continue
-        });
+        control.connect_changed(self, Self::follow);
         self.follow(control);
+        self.announce_streams(control);
         self.accept_files();
     }
 
-    fn control(&self) -> Option<&Control> {
+    pub(super) fn control(&self) -> Option<&Control> {
         self.imp().control.get()
+    }
+
+    /// Where toasts are shown that have no nearer place.
+    pub(super) fn toasts(&self) -> &adw::ToastOverlay {
+        &self.imp().toasts
+    }
+
+    /// Brings the card of a stream into view, also where it was not searched for.
+    pub(super) fn show_card(&self, id: &str) {
+        let imp = self.imp();
+        imp.search_bar.set_search_mode(false);
+        // A selection does not say of what kind its items are.
+        let is_meant = |item: glib::Object| item.downcast::<Stream>().is_ok_and(|stream| stream.id() == id);
+        let place =
+            imp.grid.model().and_then(|items| items.iter::<glib::Object>().flatten().position(is_meant));
+        if let Some(place) = place {
+            imp.grid.scroll_to(place as u32, gtk::ListScrollFlags::NONE, None);
+        }
     }
 
     /// Shows what `control` says of itself.
@@ -236,14 +293,11 @@ impl Window {
         let imp = self.imp();
         self.action_set_enabled("win.undo", control.can_undo());
         self.action_set_enabled("win.redo", control.can_redo());
-        let left_off = control.left_off().and_then(|left_off| match left_off {
-            LeftOff::Everything => Some(gettext(
-                "Headwater ended unexpectedly twice within five minutes, so no stream was started.",
-            )),
-            LeftOff::Starting { ids } => {
-                let names = names(&control.config(), &ids);
-                (!names.is_empty()).then(|| words::left_off(&names))
+        let left_off = control.left_off().map(|left_off| match left_off {
+            LeftOff::Everything => {
+                gettext("Headwater ended unexpectedly twice within five minutes, so no stream was started.")
             }
+            LeftOff::Starting { ids } => words::left_off(&names(&control.config(), &ids)),
         });
         self.reveal(&imp.left_off, left_off);
         self.reveal(&imp.secrets, control.secret_error().as_ref().map(secret_error));
@@ -260,13 +314,23 @@ impl Window {
         banner.set_revealed(sentence.is_some());
     }
 
+    fn update_movable(&self) {
+        let movable = self.order() == Order::Own && self.words_searched().is_empty();
+        if self.imp().movable.replace(movable) != movable {
+            self.notify_movable();
+        }
+    }
+
     fn show_server(&self, state: &ServerState) {
         let banner = &self.imp().banner;
+        let words = words::server_state(state);
         let ServerState::Failed { reason } = state else {
+            if banner.is_revealed() {
+                self.announce(&words.title, gtk::AccessibleAnnouncementPriority::Medium);
+            }
             banner.set_revealed(false);
             return;
         };
-        let words = words::server_state(state);
         // Another port does not help where the address is wrong.
         let (label, action) = match reason {
             ServerError::AddressUnknown { .. } => (gettext("_Preferences"), "win.preferences"),
@@ -301,13 +365,19 @@ impl Window {
     }
 
     async fn undo(&self) {
-        if let Some(control) = self.control() {
+        if let Some(control) = self.control()
+            && let Some(config) = control.previous()
+            && self.may_become(&config).await
+        {
             self.tell(control.undo().await);
         }
     }
 
     async fn redo(&self) {
-        if let Some(control) = self.control() {
+        if let Some(control) = self.control()
+            && let Some(config) = control.next()
+            && self.may_become(&config).await
+        {
             self.tell(control.redo().await);
         }
     }
@@ -343,20 +413,31 @@ impl Window {
     }
 
     fn add(&self) {
-        if let Some(control) = self.control() {
+        if let Some(control) = self.control()
+            && self.visible_dialog().is_none()
+        {
             AddDialog::new(control).present(Some(self));
         }
     }
 
     fn open_stream(&self, id: &str) {
         let (navigation, Some(control)) = (&self.imp().navigation, self.control()) else { return };
-        let streams = control.engine().streams();
         // A second click comes while the page is still sliding in.
         if navigation.navigation_stack().n_items() == 1
-            && let Some(stream) = streams.iter::<Stream>().flatten().find(|stream| stream.id() == id)
+            && let Some(stream) = self.live_stream(id)
         {
             navigation.push(&StreamPage::new(control, &stream));
         }
+    }
+
+    fn show_address(&self, id: &str) {
+        if let (Some(control), Some(stream)) = (self.control(), self.live_stream(id)) {
+            AddressDialog::new(control, &stream, None).present(Some(self));
+        }
+    }
+
+    fn live_stream(&self, id: &str) -> Option<Stream> {
+        self.control()?.engine().streams().iter::<Stream>().flatten().find(|stream| stream.id() == id)
     }
 
     async fn change_port(&self) {

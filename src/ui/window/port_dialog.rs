@@ -9,6 +9,8 @@ pub async fn ask(parent: &impl IsA<gtk::Widget>, port: u16) -> Option<u16> {
     let proposed = port.checked_add(1).filter(|port| *port >= 1024).unwrap_or(8554);
     let row = adw::SpinRow::builder()
         .title(gettext("Port"))
+        // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
+        .accessible_role(gtk::AccessibleRole::Group)
         .adjustment(&gtk::Adjustment::new(f64::from(proposed), 1024.0, f64::from(u16::MAX), 1.0, 100.0, 0.0))
         .build();
     let group = adw::PreferencesGroup::new();
@@ -24,5 +26,7 @@ pub async fn ask(parent: &impl IsA<gtk::Widget>, port: u16) -> Option<u16> {
     dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("change", &gettext("Change _Port"))]);
     dialog.set_response_appearance("change", adw::ResponseAppearance::Suggested);
     let answer = dialog.choose_future(Some(parent)).await;
+    // What was typed may not have been taken over yet.
+    row.update();
     (answer == "change").then(|| row.value() as u16)
 }

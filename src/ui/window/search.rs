@@ -5,7 +5,6 @@ use crate::control::Control;
 use crate::engine::Stream;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use glib::ControlFlow;
 
 impl Window {
     /// The streams that have the words that are searched for; all of them while none are.
@@ -38,26 +37,24 @@ impl Window {
             }
         });
         // A stream that is renamed may be found, or not any more.
-        let filter = filter.downgrade();
-        control.connect_changed(move |_| match filter.upgrade() {
-            Some(filter) => {
-                filter.changed(gtk::FilterChange::Different);
-                ControlFlow::Continue
-            }
-            None => ControlFlow::Break,
-        });
+        control.connect_changed(&filter, |filter, _| filter.changed(gtk::FilterChange::Different));
+        // Before there is something to search, what is typed goes nowhere.
         imp.search_bar.connect_entry(&*imp.search_entry);
+        imp.search_bar.set_key_capture_widget(Some(&*imp.pages));
+        imp.search_button.set_sensitive(true);
         found
     }
 
+    /// Also from the page of a stream: what is found are cards.
     pub(super) fn search(&self) {
         if self.visible_dialog().is_none() {
+            self.imp().navigation.pop_to_tag("streams");
             self.imp().search_bar.set_search_mode(true);
             self.imp().search_entry.grab_focus();
         }
     }
 
-    fn words_searched(&self) -> glib::GString {
+    pub(super) fn words_searched(&self) -> glib::GString {
         let imp = self.imp();
         if imp.search_bar.is_search_mode() { imp.search_entry.text() } else { glib::GString::default() }
     }

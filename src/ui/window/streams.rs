@@ -1,5 +1,6 @@
 //! What is done with a stream as a whole: rename, duplicate, move, remove.
 
+use super::super::error_text::secret_error;
 use super::super::toasts;
 use super::{Window, rename_dialog};
 use crate::config::{Config, StreamConfig, suggest_path};
@@ -40,7 +41,18 @@ impl Window {
             path: suggest_path(original.path.trim_start_matches('/'), &taken),
             ..original.clone()
         };
-        self.change(|config| config.streams.insert((place + 1).min(config.streams.len()), copy)).await;
+        // It logs in with the same password.
+        if let (Some(control), Some(from), Some(to)) =
+            (self.control(), original.password_key(), copy.password_key())
+            && let Some(password) = control.password(&from)
+            && let Err(error) = control.set_password(&to, password).await
+        {
+            return toasts::say(&*self.imp().toasts, &secret_error(&error));
+        }
+        let id = copy.id.clone();
+        if self.change(|config| config.streams.insert((place + 1).min(config.streams.len()), copy)).await {
+            self.show_card(&id);
+        }
     }
 
     /// Moves a stream among the others: -1 is one place earlier, 1 is one place later.
@@ -57,14 +69,55 @@ impl Window {
         .await;
     }
 
+    /// Moves a stream before or after another one.
+    pub(super) async fn place_stream(&self, id: &str, other: &str, after: bool) {
+        self.change(|config| place_beside(&mut config.streams, id, other, after)).await;
+    }
+
     pub(super) async fn remove_stream(&self, id: &str) {
-        let Some((config, place)) = self.find_stream(id) else { return };
-        if self.change(|config| config.streams.retain(|stream| stream.id != id)).await
+        let Some((mut config, place)) = self.find_stream(id) else { return };
+        let removed = config.streams.remove(place);
+        if self.may_become(&config).await
+            && self.change(|config| config.streams.retain(|stream| stream.id != id)).await
             && let Some(control) = self.control()
         {
             // Translators: {stream} is the name of a stream.
-            let title = gettext_f("“{stream}” removed", &[("stream", &config.streams[place].name)]);
+            let title = gettext_f("“{stream}” removed", &[("stream", &removed.name)]);
             toasts::say_undoable(&*self.imp().toasts, control, &title);
         }
+    }
+}
+
+fn place_beside(streams: &mut Vec<StreamConfig>, id: &str, other: &str, after: bool) {
+    let place = |streams: &[StreamConfig], id: &str| streams.iter().position(|stream| stream.id == id);
+    if id == other || place(streams, other).is_none() {
+        return;
+    }
+    if let Some(from) = place(streams, id) {
+        let stream = streams.remove(from);
+        let to = place(streams, other).expect("it was there, and is another one");
+        streams.insert(to + usize::from(after), stream);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_placed_beside_another_one() {
+        let first = Config::first().streams.remove(0);
+        let after = |id: &str, other: &str, after: bool| {
+            let mut streams =
+                ["a", "b", "c"].map(|id| StreamConfig { id: id.into(), ..first.clone() }).into();
+            place_beside(&mut streams, id, other, after);
+            streams.into_iter().map(|stream| stream.id).collect::<String>()
+        };
+        assert_eq!(after("a", "c", true), "bca");
+        assert_eq!(after("a", "c", false), "bac");
+        assert_eq!(after("c", "a", false), "cab");
+        assert_eq!(after("c", "a", true), "acb");
+        assert_eq!(after("b", "b", true), "abc");
+        assert_eq!(after("b", "gone", true), "abc");
     }
 }

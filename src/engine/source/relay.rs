@@ -1,0 +1,448 @@
+//! Another stream, over the network.
+//!
+//! ```text
+//! connection-3: uridecodebin3 ► convert ► deinterlace ► turn
+//! ```
+//! `uridecodebin3` rather than `uridecodebin`: only with it GStreamer uses its present HLS and DASH elements,
+//! and streams are chosen before they are decoded, so that no sound is fetched.
+//!
+//! The connection is there only while the source is awake. It is opened and closed on threads of its own, since
+//! elements of the network look up names, connect, or say goodbye while their state is changed, and some of
+//! them hang; the rest of the graph never waits for them, and what hangs is left behind.
+
+use super::steady::Steady;
+use super::{Event, Notify, wait_for_decoders};
+use crate::config::{Password, Place, RelaySource, Transport};
+use crate::engine::elements::{end, make};
+use crate::engine::state::{RelayError, StreamError};
+use gst::prelude::*;
+use std::io::ErrorKind;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+/// How long packets of UDP wait for one that overtook them. Over TCP none does, and nothing waits.
+const JITTER_MS: u32 = 100;
+/// Without a packet for so long, RTSP over UDP is tried over TCP. Shorter than the source may be without a picture.
+const UDP_SILENCE: Duration = Duration::from_secs(3);
+/// A server that says nothing for so long does not answer.
+const SILENCE: Duration = Duration::from_secs(5);
+/// For finding out why a server did not answer.
+const ASKING: Duration = Duration::from_secs(2);
+/// How long a connection may take for its goodbye before nobody waits for it any more.
+const GOODBYE: Duration = Duration::from_millis(500);
+/// Some servers, and the logs of all, tell their clients apart by it.
+const USER_AGENT: &str = concat!("Headwater/", env!("CARGO_PKG_VERSION"));
+
+/// Another stream that is watched.
+pub struct Relay {
+    bin: gst::Bin,
+    /// What connections are linked to.
+    entry: gst::Pad,
+    config: RelaySource,
+    password: Option<Password>,
+    connection: Option<Connection>,
+    /// The number of the next connection.
+    next: u64,
+    notify: Notify,
+}
+
+struct Connection {
+    number: u64,
+    element: gst::Element,
+    opened: Instant,
+    /// It failed, and it is being found out why.
+    failed: bool,
+}
+
+impl Relay {
+    pub fn new(
+        config: &RelaySource,
+        password: Option<&Password>,
+        notify: Notify,
+    ) -> Result<Self, StreamError> {
+        if !config.user.is_empty() && password.is_none() {
+            let reason = RelayError::PasswordUnknown { user: config.user.clone() };
+            return Err(StreamError::Relay { address: config.address.clone(), reason });
+        }
+        let convert = make("videoconvert", "convert")?;
+        // Both do nothing unless the stream says that it is interlaced, or turned.
+        let deinterlace = make("deinterlace", "deinterlace")?;
+        let turn = make("videoflip", "turn")?;
+        turn.set_property_from_str("video-direction", "auto");
+        let bin = gst::Bin::with_name("source");
+        let chain = [&convert, &deinterlace, &turn];
+        bin.add_many(chain).map_err(StreamError::internal)?;
+        gst::Element::link_many(chain).map_err(StreamError::internal)?;
+        let end = turn.static_pad("src").expect("videoflip has a source pad");
+        let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
+        bin.add_pad(&pad).map_err(StreamError::internal)?;
+        put_on_line(&pad);
+        Ok(Self {
+            bin,
+            entry: convert.static_pad("sink").expect("videoconvert has a sink pad"),
+            config: config.clone(),
+            password: password.cloned(),
+            connection: None,
+            next: 0,
+            notify,
+        })
+    }
+
+    pub fn bin(&self) -> &gst::Bin {
+        &self.bin
+    }
+
+    /// Connects, unless it is connected.
+    pub fn wake(&mut self) -> Result<(), StreamError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let number = self.next;
+        self.next += 1;
+        let element = self.make_connection(number)?;
+        self.bin.add(&element).map_err(StreamError::internal)?;
+        // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
+        element.set_locked_state(true);
+        element.set_base_time(self.bin.base_time().unwrap_or_default());
+        let opened = element.clone();
+        // Why it fails comes as a message.
+        spawn("open relay", move || {
+            let _ = opened.set_state(gst::State::Playing);
+        })?;
+        self.connection = Some(Connection { number, element, opened: Instant::now(), failed: false });
+        Ok(())
+    }
+
+    fn make_connection(&self, number: u64) -> Result<gst::Element, StreamError> {
+        let element = make("uridecodebin3", &format!("connection-{number}"))?;
+        element.set_property("uri", &self.config.address);
+        element.set_property("caps", gst::Caps::builder("video/x-raw").any_features().build());
+        let (config, password) = (self.config.clone(), self.password.clone());
+        element.connect("source-setup", false, move |values| {
+            if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
+                set_up(&source, &config, password.as_ref());
+            }
+            None
+        });
+        element.connect("select-stream", false, |values| {
+            let stream = values.get(2)?.get::<gst::Stream>().ok()?;
+            Some(i32::from(stream.stream_type().contains(gst::StreamType::VIDEO)).to_value())
+        });
+        let (entry, notify) = (self.entry.downgrade(), self.notify.clone());
+        element.connect_pad_added(move |_, pad| {
+            if pad.direction() != gst::PadDirection::Src {
+                return;
+            }
+            // A second picture has nowhere to go, and is not wanted.
+            if let Some(entry) = entry.upgrade().filter(|entry| !entry.is_linked()) {
+                tell_end(pad, number, notify.clone());
+                let _ = pad.link(&entry);
+            }
+        });
+        Ok(element)
+    }
+
+    /// Disconnects. A sleeping stream costs nobody anything, the other server neither.
+    pub fn sleep(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        // What it says from now on is heard by nobody.
+        let _ = self.bin.remove(&connection.element);
+        let (ended, wait) = mpsc::channel();
+        let closing = spawn("close relay", move || {
+            if let Some(bin) = connection.element.downcast_ref::<gst::Bin>() {
+                wait_for_decoders(bin);
+            }
+            end(&connection.element);
+            let _ = ended.send(());
+        });
+        if closing.is_ok() && wait.recv_timeout(GOODBYE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::debug!("{}: its connection takes long to close", self.config.address);
+        }
+    }
+
+    /// The stream there came to its end.
+    pub fn ended(&mut self, connection: u64) -> Result<(), StreamError> {
+        match self.connection.as_ref().is_some_and(|current| current.number == connection) {
+            true => self.find_out(RelayError::Ended),
+            false => Ok(()),
+        }
+    }
+
+    /// It was found out why a connection failed.
+    pub fn found_out(&mut self, connection: u64, reason: RelayError) -> Result<(), StreamError> {
+        match self.connection.as_ref().is_some_and(|current| current.number == connection) {
+            true => Err(self.error(reason)),
+            false => Ok(()),
+        }
+    }
+
+    /// What the other end offers is known.
+    pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
+        let mut types = streams.iter().map(|stream| stream.stream_type()).peekable();
+        match types.peek().is_some() && !types.any(|kind| kind.contains(gst::StreamType::VIDEO)) {
+            true => Err(self.error(RelayError::NoVideo)),
+            false => Ok(()),
+        }
+    }
+
+    pub fn failed(
+        &mut self,
+        error: &gst::message::Error,
+        missing_plugin: Option<String>,
+    ) -> Result<(), StreamError> {
+        let of_connection =
+            |source: &gst::Object, connection: &Connection| source.has_as_ancestor(&connection.element);
+        match (error.src(), &self.connection) {
+            (Some(source), Some(connection)) if of_connection(source, connection) => {}
+            _ => return Err(StreamError::from_message(error)),
+        }
+        if let Some(description) = missing_plugin {
+            return Err(StreamError::MissingPlugin { description });
+        }
+        match reason_of(error, &self.config.user) {
+            Ok(reason) => Err(self.error(reason)),
+            Err(unclear) => self.find_out(unclear),
+        }
+    }
+
+    fn error(&self, reason: RelayError) -> StreamError {
+        StreamError::Relay { address: self.config.address.clone(), reason }
+    }
+
+    /// GStreamer says that something failed, and hardly why: whether the server can be reached at all tells more.
+    /// `otherwise` is the reason if it can.
+    fn find_out(&mut self, otherwise: RelayError) -> Result<(), StreamError> {
+        let place = Place::of(&self.config.address);
+        let speaks_tcp =
+            place.as_ref().is_some_and(|place| !matches!(place.scheme.as_str(), "udp" | "rtp" | "srt"));
+        let (Some(connection), Some(place)) = (&mut self.connection, place) else {
+            return Err(self.error(otherwise));
+        };
+        let Some(port) = place.port.filter(|_| speaks_tcp) else { return Err(self.error(otherwise)) };
+        if std::mem::replace(&mut connection.failed, true) {
+            return Ok(());
+        }
+        let otherwise = match otherwise {
+            RelayError::Failed { .. } if connection.opened.elapsed() >= SILENCE => RelayError::NoAnswer,
+            otherwise => otherwise,
+        };
+        let (number, notify) = (connection.number, self.notify.clone());
+        spawn("ask relay", move || {
+            let reason = ask(&place.host, port).unwrap_or(otherwise);
+            notify(Event::Lost { connection: number, reason });
+        })
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamError> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(StreamError::internal)
+}
+
+/// Sets what the source elements of GStreamer have, each in its own words.
+fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Password>) {
+    let set = |property: &str, value: &str| {
+        if source.has_property_with_type(property, glib::Type::STRING) {
+            source.set_property(property, value);
+        }
+    };
+    set("user-agent", USER_AGENT);
+    if let Some(password) = password {
+        for property in ["user-id", "username"] {
+            set(property, &config.user);
+        }
+        for property in ["user-pw", "password"] {
+            set(property, password.reveal());
+        }
+    }
+    match source.factory().map(|factory| factory.name()).as_deref() {
+        Some("rtspsrc") => {
+            source.set_property("latency", JITTER_MS);
+            source.set_property("timeout", UDP_SILENCE.as_micros() as u64);
+            source.set_property("tcp-timeout", SILENCE.as_micros() as u64);
+            match config.transport {
+                Transport::Auto => source.set_property_from_str("protocols", "udp+tcp"),
+                Transport::Tcp => source.set_property_from_str("protocols", "tcp"),
+                Transport::Udp => source.set_property_from_str("protocols", "udp"),
+            }
+            source.connect("select-stream", false, |values| {
+                let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+                let media = caps.structure(0)?.get::<String>("media").ok();
+                Some((media.as_deref() == Some("video")).to_value())
+            });
+        }
+        Some("souphttpsrc") => {
+            source.set_property("timeout", SILENCE.as_secs() as u32);
+            // It is tried again anyway, and then it is said.
+            source.set_property("retries", 0);
+        }
+        _ => {}
+    }
+}
+
+/// The end of a connection is no end of the stream.
+fn tell_end(pad: &gst::Pad, connection: u64, notify: Notify) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+            notify(Event::Ended { connection });
+            return gst::PadProbeReturn::Drop;
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// What the time stamps of a connection are read with.
+struct Line {
+    steady: Steady,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    /// No picture of this connection has come yet.
+    is_new: bool,
+}
+
+/// Rewrites segments and time stamps.
+fn put_on_line(pad: &gst::GhostPad) {
+    let line =
+        Mutex::new(Line { steady: Steady::default(), segment: gst::FormattedSegment::new(), is_new: true });
+    let start = Instant::now();
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        let mut line = line.lock().unwrap();
+        match &mut info.data {
+            Some(gst::PadProbeData::Event(event)) => match event.view() {
+                gst::EventView::StreamStart(_) => line.is_new = true,
+                gst::EventView::Segment(new) => {
+                    if let Some(new) = new.segment().downcast_ref::<gst::ClockTime>() {
+                        line.segment = new.clone();
+                        *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                    }
+                }
+                _ => {}
+            },
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                if std::mem::take(&mut line.is_new) {
+                    line.steady.begin(is_live(pad.upcast_ref()));
+                }
+                let time = buffer.pts().and_then(|pts| line.segment.to_running_time(pts));
+                let arrival = gst::ClockTime::try_from(start.elapsed()).unwrap_or_default();
+                let Some(place) = line.steady.place(time, arrival) else {
+                    return gst::PadProbeReturn::Drop;
+                };
+                let buffer = buffer.make_mut();
+                buffer.set_pts(place);
+                buffer.set_dts(gst::ClockTime::NONE);
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Whether what comes to this pad comes when it does, and not when it is taken.
+fn is_live(pad: &gst::Pad) -> bool {
+    let mut latency = gst::query::Latency::new();
+    pad.query(&mut latency) && latency.result().0
+}
+
+/// Why a connection failed, as far as GStreamer says so; the error is what it says where that is not plain.
+fn reason_of(error: &gst::message::Error, user: &str) -> Result<RelayError, RelayError> {
+    let (cause, details) = (error.error(), error.details());
+    let status = |name: &str| details.and_then(|details| details.get::<u32>(name).ok());
+    if let Some(status) = status("rtsp-status-code").or_else(|| status("http-status-code")) {
+        // Below, libsoup's own codes of what went wrong before there was an answer.
+        match status {
+            401 | 403 => return Ok(refused(user)),
+            404 | 410 => return Ok(RelayError::NotFound),
+            300.. => return Ok(RelayError::Status { status }),
+            _ => {}
+        }
+    }
+    let message = cause.message().to_owned();
+    let debug = error.debug().map(|debug| debug.to_lowercase()).unwrap_or_default();
+    if cause.matches(gst::ResourceError::NotAuthorized) {
+        Ok(refused(user))
+    } else if debug.contains("certificate") {
+        Ok(RelayError::Certificate)
+    } else if cause.matches(gst::StreamError::CodecNotFound) || cause.matches(gst::StreamError::WrongType) {
+        Ok(RelayError::NoVideo)
+    } else if cause.is::<gst::ResourceError>() {
+        Err(RelayError::Failed { message })
+    } else {
+        Ok(RelayError::Failed { message })
+    }
+}
+
+fn refused(user: &str) -> RelayError {
+    match user {
+        "" => RelayError::LoginNeeded,
+        user => RelayError::WrongPassword { user: user.into() },
+    }
+}
+
+/// Why a server cannot be reached; none if it can. This waits.
+fn ask(host: &str, port: u16) -> Option<RelayError> {
+    let host_name = || host.to_owned();
+    let Ok(addresses) = (host, port).to_socket_addrs() else {
+        return Some(RelayError::HostNotFound { host: host_name() });
+    };
+    let mut reason = RelayError::HostNotFound { host: host_name() };
+    for address in addresses {
+        reason = match TcpStream::connect_timeout(&address, ASKING) {
+            Ok(_) => return None,
+            Err(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => RelayError::Refused { host: host_name(), port },
+                ErrorKind::TimedOut => RelayError::NoAnswer,
+                _ => RelayError::Failed { message: error.to_string() },
+            },
+        };
+    }
+    Some(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    #[test]
+    fn why_a_server_cannot_be_reached_is_found_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(ask("127.0.0.1", port), None);
+        drop(listener);
+        let refused = RelayError::Refused { host: "127.0.0.1".into(), port };
+        assert_eq!(ask("127.0.0.1", port), Some(refused));
+        // RFC 6761: it never exists.
+        let host = "camera.invalid";
+        assert_eq!(ask(host, port), Some(RelayError::HostNotFound { host: host.into() }));
+    }
+
+    #[test]
+    fn a_relay_without_its_password_does_not_knock() {
+        gst::init().unwrap();
+        let config =
+            RelaySource { address: "rtsp://192.0.2.1/".into(), user: "admin".into(), ..Default::default() };
+        let error = Relay::new(&config, None, Arc::new(|_| ())).err().unwrap();
+        assert!(error.is_lasting(), "{error}");
+        assert!(Relay::new(&config, Some(&"secret".into()), Arc::new(|_| ())).is_ok());
+    }
+
+    #[test]
+    fn a_connection_that_hangs_is_left_behind() {
+        gst::init().unwrap();
+        // It is accepted by the system, and nobody ever answers.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        for scheme in ["rtsp", "http", "rtmp"] {
+            let address = format!("{scheme}://{}/live/a", listener.local_addr().unwrap());
+            let config = RelaySource { address, ..Default::default() };
+            let mut relay = Relay::new(&config, None, Arc::new(|_| ())).unwrap();
+            relay.bin().set_state(gst::State::Playing).unwrap();
+            relay.wake().unwrap();
+            let _connected = listener.accept().unwrap();
+            let start = Instant::now();
+            relay.sleep();
+            assert!(start.elapsed() < Duration::from_secs(1), "{scheme}: {:?}", start.elapsed());
+            end(relay.bin());
+        }
+    }
+}
