@@ -1,4 +1,5 @@
-//! What readers notice of a change, and what not: the engine in this process, its readers over the network.
+//! What readers notice of a change, and what not: a configuration that is changed in this process, its readers
+//! over the network.
 
 #[path = "program/program.rs"]
 #[expect(dead_code, reason = "shared with the tests of the program, which use more of it")]
@@ -9,18 +10,28 @@ mod rtsp;
 
 use gio::prelude::*;
 use headwater::config::*;
-use headwater::engine::{Engine, Stream, StreamState};
+use headwater::control::Control;
+use headwater::engine::{Reader as Viewer, Stream, StreamState};
 use program::{PATIENCE, finish, words};
-use rtsp::{Client, Transport, lost, steps};
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use rtsp::{Client, Reader, Transport, frames, lost, steps};
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// One engine at a time: it has the default main context.
-static ENGINE: Mutex<()> = Mutex::new(());
+/// One configuration at a time: it has the default main context.
+static TURN: Mutex<()> = Mutex::new(());
 
-const SIZE: Size = Size::Pixels { width: 320, height: 240 };
+const WIDTH: usize = 320;
+const HEIGHT: usize = 240;
+const SIZE: Size = Size::Pixels { width: WIDTH as u32, height: HEIGHT as u32 };
+
+/// From the change to the decoded picture that shows it.
+const SEEN_WITHIN: Duration = Duration::from_millis(500);
 
 fn stream(id: &str) -> StreamConfig {
     StreamConfig {
@@ -39,33 +50,67 @@ fn config() -> Config {
     Config {
         version: 1,
         server: ServerConfig { listen: Listen::Localhost, port: 0 },
-        users: Vec::new(),
+        users: vec![User { name: "guest".into() }],
         streams: vec![stream("changed"), stream("control")],
     }
 }
 
-/// An engine that runs on this thread, while a test on another one changes its configuration.
+/// The configuration in force, which lives on another thread.
 struct Hands(async_channel::Sender<Order>);
 
-/// Something to be done with the engine, on its own thread, and whom to tell that it is done.
-type Order = (Box<dyn FnOnce(&Engine) + Send>, async_channel::Sender<()>);
+/// Something to be done on the thread of the configuration.
+type Order = Box<dyn FnOnce(Control) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 impl Hands {
-    fn with(&self, work: impl FnOnce(&Engine) + Send + 'static) {
+    fn with<T: Send + 'static, F: Future<Output = T> + 'static>(
+        &self,
+        work: impl FnOnce(Control) -> F + Send + 'static,
+    ) -> T {
         let (done, wait) = async_channel::bounded(1);
-        self.0.send_blocking((Box::new(work), done)).unwrap();
-        wait.recv_blocking().unwrap();
+        let order: Order = Box::new(|control| {
+            let work = work(control);
+            Box::pin(async move { done.send(work.await).await.unwrap() })
+        });
+        self.0.send_blocking(order).unwrap();
+        wait.recv_blocking().unwrap()
     }
 
-    fn apply(&self, config: &Config) {
-        let config = config.clone();
-        self.with(move |engine| engine.apply(&config, &Passwords::default()));
+    /// Changes the stream that is there for it, and says when it was asked for that.
+    fn change(&self, edit: impl FnOnce(&mut StreamConfig) + Send + 'static) -> Instant {
+        let asked = Instant::now();
+        self.with(|control| async move {
+            control.change(|config| edit(&mut config.streams[0])).await.unwrap();
+        });
+        asked
+    }
+
+    /// The sessions of those who watch.
+    fn sessions(&self) -> Vec<String> {
+        self.with(|control| async move {
+            let mut sessions: Vec<String> = control
+                .engine()
+                .readers()
+                .iter::<Viewer>()
+                .flatten()
+                .map(|viewer| viewer.session())
+                .collect();
+            sessions.sort();
+            sessions
+        })
     }
 }
 
-/// Runs a test with an engine that serves [`config`] already, and the address of the server.
-fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
-    let _one = ENGINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+/// Runs a test with [`config`] served already, and the address of the server.
+fn with_server(test: impl FnOnce(&Hands, &str) + Send) {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, toml::to_string(&config()).unwrap()).unwrap();
+    // The keyring of whoever runs the tests is not asked.
+    let passwords = folder.path().join("secrets.toml");
+    fs::write(&passwords, "").unwrap();
+    fs::set_permissions(&passwords, PermissionsExt::from_mode(0o600)).unwrap();
+
     let context = glib::MainContext::default();
     let (changes, received) = async_channel::unbounded::<Order>();
     let (ready, started) = async_channel::bounded(1);
@@ -78,17 +123,15 @@ fn with_engine(test: impl FnOnce(&Hands, &str) + Send) {
         context
             .with_thread_default(|| {
                 context.block_on(async {
-                    let engine = Engine::new().unwrap();
-                    engine.apply(&config(), &Passwords::default());
-                    for stream in engine.streams().iter::<Stream>().flatten() {
+                    let control = Control::open_with(path, None).await.unwrap();
+                    for stream in control.engine().streams().iter::<Stream>().flatten() {
                         until_ready(&stream).await;
                     }
-                    ready.send(engine.address("").unwrap()).await.unwrap();
-                    while let Ok((work, done)) = received.recv().await {
-                        work(&engine);
-                        done.send(()).await.unwrap();
+                    ready.send(control.engine().address("").unwrap()).await.unwrap();
+                    while let Ok(order) = received.recv().await {
+                        order(control.clone()).await;
                     }
-                    engine.stop().await;
+                    control.close().await;
                 });
             })
             .unwrap();
@@ -107,65 +150,348 @@ async fn until_ready(stream: &Stream) {
     stream.disconnect(handler);
 }
 
-/// The brightest point of a picture that a new reader gets.
-fn brightest(address: &str) -> u8 {
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address]);
-    ffmpeg.args(["-frames:v", "2", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
-    let output = finish(ffmpeg, "");
-    assert!(output.status.success(), "{}", words(&output));
-    let picture = output.stdout.len() / 2;
-    *output.stdout[picture..].iter().max().expect("ffmpeg wrote a picture")
+/// A reader whose pictures run evenly by now.
+fn reader(address: &str) -> Reader {
+    let reader = Client::connect(address).play(Transport::Tcp);
+    // The first picture is the one that the stream was described by.
+    let first = reader.wait_for("packet", PATIENCE, |_| true);
+    let next = reader.wait_for("second picture", PATIENCE, |packet| packet.time != first.time);
+    reader
+        .wait_for("third picture", PATIENCE, |packet| packet.time != first.time && packet.time != next.time);
+    reader.forget();
+    reader
 }
 
-fn text(text: &str) -> Overlay {
-    Overlay::Text(Text { text: text.into(), position: Position::Center })
+/// Pictures at a time.
+const MOST_LEFT_OUT: i32 = 3;
+
+/// It goes on, nothing of what came is missing, and its time is that of 25 pictures a second.
+fn assert_undisturbed(reader: &Reader, whose: &str) {
+    let now = Instant::now();
+    reader.wait_for("more packets", PATIENCE, |packet| packet.at > now);
+    let packets = reader.packets();
+    assert_eq!(lost(&packets), 0, "{whose} lost packets");
+    assert!(frames(&packets).len() > 10, "{whose} got {} pictures", frames(&packets).len());
+    // A busy machine leaves a picture out now and then.
+    let is_even = |step: &i32| (1..=MOST_LEFT_OUT + 1).any(|pictures| *step == pictures * 3600);
+    let uneven: Vec<_> = steps(&packets).into_iter().filter(|step| !is_even(step)).collect();
+    assert!(uneven.is_empty(), "the RTP time of {whose} made steps of {uneven:?}");
 }
+
+/// ffmpeg, and the pictures that it decodes: grey, with the moment at which each was there.
+struct Watcher {
+    ffmpeg: Child,
+    pictures: Arc<Pictures>,
+}
+
+#[derive(Default)]
+struct Pictures {
+    decoded: Mutex<Vec<(Instant, Vec<u8>)>>,
+    more: Condvar,
+}
+
+impl Watcher {
+    fn of(address: &str) -> Self {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-loglevel", "error", "-fflags", "nobuffer", "-flags", "low_delay"]);
+        // A thread more is a picture later.
+        ffmpeg.args(["-threads", "1", "-rtsp_transport", "tcp", "-i", address]);
+        ffmpeg.args(["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+        let mut ffmpeg = ffmpeg.stdout(Stdio::piped()).spawn().expect("ffmpeg");
+        let mut output = ffmpeg.stdout.take().unwrap();
+        let pictures = Arc::<Pictures>::default();
+        let to = pictures.clone();
+        thread::spawn(move || {
+            let mut picture = vec![0; WIDTH * HEIGHT];
+            while output.read_exact(&mut picture).is_ok() {
+                to.decoded.lock().unwrap().push((Instant::now(), picture.clone()));
+                to.more.notify_all();
+            }
+        });
+        Self { ffmpeg, pictures }
+    }
+
+    /// The picture that shows it first, of those that came since then: how long that took.
+    fn sees(&self, what: &str, since: Instant, shows: impl Fn(&[u8]) -> bool) -> Duration {
+        let mut pictures = self.pictures.decoded.lock().unwrap();
+        loop {
+            let shown = pictures.iter().find(|(at, picture)| *at > since && shows(picture));
+            if let Some((at, _)) = shown {
+                let took = *at - since;
+                pictures.clear();
+                return took;
+            }
+            let left = PATIENCE.saturating_sub(since.elapsed());
+            assert!(!left.is_zero(), "{what} was never seen, in {} pictures", pictures.len());
+            pictures = self.pictures.more.wait_timeout(pictures, left).unwrap().0;
+        }
+    }
+
+    /// Waits until it ends by itself, without an error.
+    fn ends(mut self) {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.ffmpeg.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < PATIENCE, "ffmpeg was not told that the stream has ended");
+            thread::sleep(Duration::from_millis(10));
+        };
+        assert!(status.success(), "ffmpeg took the end for an error: {status}");
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.ffmpeg.kill();
+        let _ = self.ffmpeg.wait();
+    }
+}
+
+/// One of nine equal parts of a picture, by column and row.
+type Part = (usize, usize);
+const TOP_LEFT: Part = (0, 0);
+const TOP_RIGHT: Part = (2, 0);
+const CENTER: Part = (1, 1);
+const BOTTOM_LEFT: Part = (0, 2);
+
+/// How many points of this part are bright: something is written there.
+fn bright(picture: &[u8], (column, row): Part) -> usize {
+    let rows = picture.chunks_exact(WIDTH).skip(row * HEIGHT / 3).take(HEIGHT / 3);
+    rows.flat_map(|row| &row[column * WIDTH / 3..(column + 1) * WIDTH / 3])
+        .filter(|point| **point > 128)
+        .count()
+}
+
+/// These parts have something written in them, and no others.
+fn written(picture: &[u8], parts: &[Part]) -> bool {
+    let all = (0..3).flat_map(|row| (0..3).map(move |column| (column, row)));
+    all.into_iter().all(|part| (bright(picture, part) > 0) == parts.contains(&part))
+}
+
+fn text(text: &str, position: Position) -> Overlay {
+    Overlay::Text(Text { text: text.into(), position })
+}
+
+fn clock(position: Position) -> Overlay {
+    Overlay::Clock(Clock { position })
+}
+
+/// What has to be seen in a picture.
+type Seen = Box<dyn Fn(&[u8]) -> bool>;
 
 #[test]
-fn overlays_bitrate_and_name_change_while_a_reader_watches() {
-    with_engine(|hands, address| {
-        let address = format!("{address}/changed");
-        let reader = Client::connect(&address).play(Transport::Tcp);
-        reader.wait_for("packet", PATIENCE, |_| true);
-        // The first picture is the one that it was described by; what follows runs evenly.
-        thread::sleep(Duration::from_millis(200));
-        reader.forget();
-        assert!(brightest(&address) < 60, "a black picture is not black");
+fn a_changed_overlay_is_seen_within_half_a_second_and_no_packet_is_lost() {
+    with_server(|hands, address| {
+        let changed = format!("{address}/changed");
+        let control = reader(&format!("{address}/control"));
+        let reader = reader(&changed);
+        let watcher = Watcher::of(&changed);
+        watcher.sees("a black picture", Instant::now(), |picture| written(picture, &[]));
+        let sessions = hands.sessions();
+        assert_eq!(sessions.len(), 3);
 
-        let mut config = config();
-        config.streams[0].overlays = vec![text("Headwater")];
-        hands.apply(&config);
-        assert!(brightest(&address) > 200, "the text is not in the picture");
+        let only = |parts: &'static [Part]| -> Seen { Box::new(move |picture| written(picture, parts)) };
+        let steps: [(&str, Vec<Overlay>, Seen); 8] = [
+            ("a text", vec![text("i", Position::Center)], only(&[CENTER])),
+            (
+                "another text",
+                vec![text("& <W>", Position::Center)],
+                Box::new(|picture| written(picture, &[CENTER]) && bright(picture, CENTER) > 60),
+            ),
+            ("a text elsewhere", vec![text("& <W>", Position::BottomLeft)], only(&[BOTTOM_LEFT])),
+            (
+                "a clock beside it",
+                vec![text("& <W>", Position::BottomLeft), clock(Position::TopRight)],
+                Box::new(|picture| {
+                    bright(picture, BOTTOM_LEFT) > 0
+                        && bright(picture, TOP_RIGHT) > 0
+                        && bright(picture, TOP_LEFT) == 0
+                }),
+            ),
+            (
+                "the clock elsewhere",
+                vec![text("& <W>", Position::BottomLeft), clock(Position::TopLeft)],
+                Box::new(|picture| bright(picture, TOP_LEFT) > 0 && bright(picture, TOP_RIGHT) == 0),
+            ),
+            (
+                "the other one on top",
+                vec![clock(Position::TopLeft), text("& <W>", Position::Center)],
+                Box::new(|picture| bright(picture, CENTER) > 0 && bright(picture, BOTTOM_LEFT) == 0),
+            ),
+            ("no clock", vec![text("& <W>", Position::Center)], only(&[CENTER])),
+            ("no overlay", vec![], only(&[])),
+        ];
+        for (what, overlays, shows) in steps {
+            let asked = hands.change(move |stream| stream.overlays = overlays);
+            let took = watcher.sees(what, asked, shows);
+            println!("{what}: seen after {took:?}");
+            assert!(took < SEEN_WITHIN, "{what} was seen after {took:?}");
+        }
 
-        config.streams[0].overlays =
-            vec![text("A & B <C>"), Overlay::Clock(Clock { position: Position::Top })];
-        config.streams[0].renditions[0].bitrate = Bitrate::Kbps(300);
-        config.streams[0].name = "Another name".into();
-        hands.apply(&config);
-        config.streams[0].overlays.clear();
-        hands.apply(&config);
-        assert!(brightest(&address) < 60, "the text stayed in the picture");
-
-        let packets = reader.packets();
-        assert_eq!(lost(&packets), 0, "packets were lost");
-        // One frame of 25 a second.
-        let uneven: Vec<_> = steps(&packets).into_iter().filter(|step| *step != 3600).collect();
-        assert!(uneven.is_empty(), "RTP time made steps of {uneven:?}");
+        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+        assert_undisturbed(&reader, "the reader");
+        assert_undisturbed(&control, "the other stream's reader");
         reader.leave();
+        control.leave();
     });
 }
 
 #[test]
+fn another_bitrate_is_kept_to_within_half_a_second_and_no_packet_is_lost() {
+    const HIGH: u32 = 4000;
+    const LOW: u32 = 400;
+    with_server(|hands, address| {
+        // Nothing is harder to encode.
+        hands.change(|stream| {
+            stream.source = Source::Pattern(PatternSource { pattern: "snow".into() });
+            stream.renditions[0].bitrate = Bitrate::Kbps(HIGH);
+        });
+        let changed = format!("{address}/changed");
+        until_described(&changed);
+        let control = reader(&format!("{address}/control"));
+        let reader = reader(&changed);
+        let sessions = hands.sessions();
+        // Kilobits a second of what came between two moments.
+        let rate = |from: Instant, until: Instant| {
+            let between = |at| at >= from && at < until;
+            let bytes: usize =
+                reader.packets().iter().filter(|packet| between(packet.at)).map(|packet| packet.bytes).sum();
+            bytes as f64 * 8.0 / 1000.0 / (until - from).as_secs_f64()
+        };
+        let settle = |from: Instant, for_: Duration| {
+            reader.wait_for("later packet", PATIENCE, |packet| packet.at > from + for_);
+        };
+        let start = Instant::now();
+        settle(start, Duration::from_secs(1));
+        let before = rate(start, start + Duration::from_secs(1));
+        for (kbps, is_kept) in [
+            (LOW, Box::new(|rate: f64| rate < before / 2.0) as Box<dyn Fn(f64) -> bool>),
+            (HIGH, Box::new(|rate: f64| rate > before / 2.0)),
+        ] {
+            let asked = hands.change(move |stream| stream.renditions[0].bitrate = Bitrate::Kbps(kbps));
+            settle(asked, 2 * SEEN_WITHIN);
+            let after = rate(asked + SEEN_WITHIN, asked + 2 * SEEN_WITHIN);
+            println!("{kbps} kbit/s: {after:.0} kbit/s after half a second, {before:.0} before");
+            assert!(is_kept(after), "at {kbps} kbit/s {after:.0} came, and {before:.0} before");
+        }
+        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+        assert_undisturbed(&reader, "the reader");
+        assert_undisturbed(&control, "the other stream's reader");
+        reader.leave();
+        control.leave();
+    });
+}
+
+#[test]
+fn access_and_name_change_at_once_and_whoever_watches_stays() {
+    with_server(|hands, address| {
+        let changed = format!("{address}/changed");
+        let control = reader(&format!("{address}/control"));
+        let reader = reader(&changed);
+        let sessions = hands.sessions();
+
+        hands.change(|stream| stream.access.read = Readers::Users(vec!["guest".into()]));
+        assert_eq!(
+            Client::connect(&changed).describe().status,
+            401,
+            "somebody new gets in without a password"
+        );
+        hands.change(|stream| stream.access.read = Readers::Anyone);
+        assert_eq!(Client::connect(&changed).describe().status, 200, "somebody new does not get in");
+        hands.change(|stream| stream.name = "Another name".into());
+        let name = hands.with(|control| async move {
+            control.engine().streams().item(0).and_downcast::<Stream>().unwrap().name()
+        });
+        assert_eq!(name, "Another name");
+
+        let asked = Instant::now();
+        reader.wait_for("later picture", PATIENCE, |packet| packet.at > asked + SEEN_WITHIN);
+        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+        assert_undisturbed(&reader, "the reader");
+        assert_undisturbed(&control, "the other stream's reader");
+        reader.leave();
+        control.leave();
+    });
+}
+
+/// While a stream is made again the answer is 503.
+fn until_described(address: &str) {
+    let start = Instant::now();
+    while Client::connect(address).describe().status != 200 {
+        assert!(start.elapsed() < PATIENCE, "{address} did not come back");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Changes what cannot be changed while somebody watches: its viewers are told that it has ended, and find it
+/// again at this path, as ffprobe says it; the viewers of the other stream notice nothing.
+fn ends_its_viewers_alone(edit: impl FnOnce(&mut StreamConfig) + Send + 'static, path: &str, found: &str) {
+    with_server(|hands, address| {
+        let changed = format!("{address}/changed");
+        let control = reader(&format!("{address}/control"));
+        let watcher = Watcher::of(&changed);
+        watcher.sees("a picture", Instant::now(), |_| true);
+        let reader = reader(&changed);
+
+        hands.change(edit);
+        reader.wait_for_goodbye(PATIENCE);
+        watcher.ends();
+        let address = format!("{address}{path}");
+        until_described(&address);
+        let mut ffprobe = Command::new("ffprobe");
+        ffprobe.args(["-loglevel", "error", "-rtsp_transport", "tcp", "-of", "csv=p=0"]);
+        ffprobe.args(["-show_entries", "stream=codec_name,width,height,r_frame_rate", &address]);
+        let output = finish(ffprobe, "");
+        assert!(words(&output).contains(found), "{found} is not in {}", words(&output));
+        if address != changed {
+            assert_eq!(Client::connect(&changed).describe().status, 404, "it is still at its old path");
+        }
+        assert_undisturbed(&control, "the other stream's reader");
+        control.leave();
+    });
+}
+
+#[test]
+fn another_size_ends_the_viewers_of_that_stream_alone() {
+    let size = Size::Pixels { width: 640, height: 360 };
+    ends_its_viewers_alone(move |stream| stream.renditions[0].size = size, "/changed", "h264,640,360,25/1");
+}
+
+#[test]
+fn another_frame_rate_ends_the_viewers_of_that_stream_alone() {
+    let rate = FrameRate::Fixed { numerator: 10, denominator: 1 };
+    ends_its_viewers_alone(
+        move |stream| stream.renditions[0].frame_rate = rate,
+        "/changed",
+        "h264,320,240,10/1",
+    );
+}
+
+#[test]
+fn another_codec_ends_the_viewers_of_that_stream_alone() {
+    ends_its_viewers_alone(
+        |stream| stream.renditions[0].codec = Codec::Mjpeg,
+        "/changed",
+        "mjpeg,320,240,25/1",
+    );
+}
+
+#[test]
+fn another_path_ends_the_viewers_of_that_stream_alone() {
+    ends_its_viewers_alone(|stream| stream.path = "/hall".into(), "/hall", "h264,320,240,25/1");
+}
+
+#[test]
 fn a_preview_of_a_stream_that_began_late_leaves_its_readers_their_pictures() {
-    with_engine(|hands, address| {
+    with_server(|hands, address| {
         // Longer than any picture may be late.
         thread::sleep(Duration::from_secs(2));
-        let mut config = config();
-        config.streams.push(stream("late"));
-        hands.apply(&config);
-        hands.with(|engine| {
-            let late = engine.streams().iter::<Stream>().flatten().find(|stream| stream.id() == "late");
+        hands.with(|control| async move {
+            control.change(|config| config.streams.push(stream("late"))).await.unwrap();
+            let streams = control.engine().streams();
+            let late = streams.iter::<Stream>().flatten().find(|stream| stream.id() == "late");
             let preview = gst::parse::bin_from_description(
                 "queue leaky=downstream max-size-buffers=1 ! fakesink sync=true qos=true async=false",
                 true,
@@ -174,75 +500,11 @@ fn a_preview_of_a_stream_that_began_late_leaves_its_readers_their_pictures() {
             std::mem::forget(late.unwrap().add_branch(&preview.unwrap()));
         });
         let address = format!("{address}/late");
-        let start = std::time::Instant::now();
-        while Client::connect(&address).describe().status != 200 {
-            assert!(start.elapsed() < PATIENCE, "the stream did not start");
-            thread::sleep(Duration::from_millis(10));
-        }
-        let reader = Client::connect(&address).play(Transport::Tcp);
-        reader.wait_for("packet", PATIENCE, |_| true);
-        thread::sleep(Duration::from_millis(200));
-        reader.forget();
+        until_described(&address);
+        let reader = reader(&address);
         thread::sleep(Duration::from_secs(2));
-        let packets = reader.packets();
-        assert!(steps(&packets).len() > 40, "only {} pictures came in 2 s", steps(&packets).len());
-        assert!(steps(&packets).iter().all(|step| *step == 3600), "pictures were left out");
+        assert_undisturbed(&reader, "the reader");
+        assert!(frames(&reader.packets()).len() > 40, "pictures were left out");
         reader.leave();
-    });
-}
-
-#[test]
-fn another_size_ends_the_readers_of_that_stream_alone() {
-    with_engine(|hands, address| {
-        let changed = format!("{address}/changed");
-        let control = Client::connect(&format!("{address}/control")).play(Transport::Tcp);
-        control.wait_for("packet", PATIENCE, |_| true);
-        thread::sleep(Duration::from_millis(200));
-        control.forget();
-        let mut watcher = Command::new("ffmpeg")
-            .args(["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", &changed])
-            .args(["-f", "null", "-"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let reader = Client::connect(&changed).play(Transport::Tcp);
-        reader.wait_for("packet", PATIENCE, |_| true);
-        thread::sleep(Duration::from_millis(500));
-
-        let mut config = config();
-        config.streams[0].renditions[0].size = Size::Pixels { width: 640, height: 360 };
-        hands.apply(&config);
-        let start = std::time::Instant::now();
-        let status = loop {
-            if let Some(status) = watcher.try_wait().unwrap() {
-                break status;
-            }
-            assert!(start.elapsed() < PATIENCE, "ffmpeg was not told that the stream has ended");
-            thread::sleep(Duration::from_millis(10));
-        };
-        assert!(status.success(), "ffmpeg took the end for an error: {status}");
-
-        // While it is made again the answer is 503.
-        while Client::connect(&changed).describe().status != 200 {
-            assert!(start.elapsed() < PATIENCE, "the stream did not come back");
-            thread::sleep(Duration::from_millis(10));
-        }
-        let mut ffprobe = Command::new("ffprobe");
-        ffprobe.args([
-            "-loglevel",
-            "error",
-            "-rtsp_transport",
-            "tcp",
-            "-show_entries",
-            "stream=width,height",
-        ]);
-        ffprobe.args(["-of", "csv=p=0", &changed]);
-        let output = finish(ffprobe, "");
-        assert!(words(&output).contains("640,360"), "{}", words(&output));
-
-        let packets = control.packets();
-        assert_eq!(lost(&packets), 0, "the other stream lost packets");
-        assert!(steps(&packets).iter().all(|step| *step == 3600), "the other stream's time was not even");
-        control.leave();
     });
 }

@@ -4,6 +4,7 @@
 //! The program has nothing in it for this. Xvfb keeps the screen in a file. GApplication answers
 //! `org.gtk.Actions` on the bus from the main loop, between two of whatever else is done there.
 
+use crate::program::{self, finish};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
@@ -15,8 +16,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub const RENDERER: &str = "cairo, Xvfb 1100x760";
-const SCREEN: &str = "1100x760x24";
+/// The screen, and what draws on it.
+#[derive(Clone, Copy)]
+pub struct Display {
+    pub width: usize,
+    pub height: usize,
+    /// The same in words.
+    pub words: &'static str,
+}
+
+pub const WIDE: Display = Display { width: 1100, height: 760, words: "cairo, Xvfb 1100x760" };
+/// Room for four cards in each direction.
+pub const TALL: Display = Display { width: 1100, height: 1180, words: "cairo, Xvfb 1100x1180" };
 
 /// A bus that starts no services: what they would take differs from desktop to desktop.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -41,11 +52,11 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    pub fn start() -> Self {
+    pub fn start(size: Display) -> Self {
         let folder = tempfile::Builder::new().prefix("headwater-bench-").tempdir().unwrap();
         let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", SCREEN, "-fbdir"])
-            .arg(folder.path());
+        xvfb.args(["-displayfd", "1", "-nolisten", "tcp", "-fbdir"]).arg(folder.path());
+        xvfb.args(["-screen", "0", &format!("{}x{}x24", size.width, size.height)]);
         let (xvfb, display) = first_line(xvfb);
         let configuration = folder.path().join("bus.conf");
         fs::write(&configuration, BUS).unwrap();
@@ -61,6 +72,15 @@ impl Desktop {
         command.envs([("GSK_RENDERER", "cairo"), ("GDK_BACKEND", "x11")]);
         command.envs([("GTK_A11Y", "none"), ("GSETTINGS_BACKEND", "memory")]);
         command
+    }
+
+    /// Does this with the pointer, or with the window, of which there is one: in the words of xdotool.
+    pub fn xdotool(&self, words: &[&str]) -> String {
+        let mut command = Command::new("xdotool");
+        command.args(words).env("DISPLAY", &self.display);
+        let output = finish(command, "");
+        assert!(output.status.success(), "xdotool {words:?}: {}", program::words(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     pub fn screen(&self) -> Screen {
@@ -123,6 +143,33 @@ impl Screen {
         }
     }
 
+    /// How many times a second the picture changes in these lines: each from a point, so many points to the right.
+    pub fn changes(&self, lines: &[(usize, usize, usize)], watched: Duration) -> f64 {
+        // Often enough for 60 frames a second.
+        const PERIOD: Duration = Duration::from_millis(4);
+        let look = || -> Vec<Vec<u8>> {
+            let line = |&(x, y, length): &(usize, usize, usize)| {
+                let mut points = vec![0; 4 * length];
+                self.file.read_exact_at(&mut points, self.start + (self.stride * y + 4 * x) as u64).unwrap();
+                points
+            };
+            lines.iter().map(line).collect()
+        };
+        let (start, mut last, mut changes) = (Instant::now(), look(), 0);
+        while start.elapsed() < watched {
+            thread::sleep(PERIOD);
+            let now = look();
+            changes += u32::from(now != last);
+            last = now;
+        }
+        f64::from(changes) / start.elapsed().as_secs_f64()
+    }
+
+    /// Lines from side to side, all over the screen.
+    pub fn lines(&self) -> Vec<(usize, usize, usize)> {
+        (1..16).map(|part| (0, self.height * part / 16, self.width)).collect()
+    }
+
     pub fn look(&self) -> Sight {
         let mut bytes = vec![0; self.stride * self.height];
         self.file.read_exact_at(&mut bytes, self.start).unwrap();
@@ -144,14 +191,29 @@ impl Sight {
             > self.bytes.len() / 16
     }
 
-    /// Counts the previews of the pattern smpte: by its yellow bar, a colour that is nowhere else in the window.
+    /// Counts the previews of the pattern smpte.
     pub fn previews(&self) -> usize {
+        self.bars().len()
+    }
+
+    /// In each preview of the pattern smpte, a line of the corner that moves.
+    pub fn moving(&self) -> Vec<(usize, usize, usize)> {
+        // The bar is the second of seven; the lower right quarter, an eighth from the bottom, moves.
+        let corner = |&(x, y, width): &(usize, usize, usize)| {
+            (x + width * 5, y + width * 7 * 9 / 16 * 7 / 8, width / 2)
+        };
+        self.bars().iter().map(corner).collect()
+    }
+
+    /// The yellow bars of the pattern smpte, a colour that is nowhere else in the window: the upper left point of
+    /// each, and its width.
+    fn bars(&self) -> Vec<(usize, usize, usize)> {
         const LEAST_WIDTH: usize = 10;
         const LEAST_HEIGHT: usize = 20;
         // The bars that reach into the row above: from, to, and how many rows high.
         let mut above: Vec<(usize, usize, usize)> = Vec::new();
-        let mut previews = 0;
-        for row in self.rows() {
+        let mut found = Vec::new();
+        for (y, row) in self.rows().enumerate() {
             let yellow: Vec<bool> =
                 row.map(|pixel| pixel[0] < 70 && pixel[1] > 150 && pixel[2] > 150).collect();
             let mut bars = Vec::new();
@@ -161,14 +223,16 @@ impl Sight {
                 if end - start >= LEAST_WIDTH {
                     let continued = above.iter().find(|(from, to, _)| *from < end && start < *to);
                     let height = continued.map_or(0, |(_, _, height)| *height) + 1;
-                    previews += usize::from(height == LEAST_HEIGHT);
+                    if height == LEAST_HEIGHT {
+                        found.push((start, y + 1 - height, end - start));
+                    }
                     bars.push((start, end, height));
                 }
                 x = end;
             }
             above = bars;
         }
-        previews
+        found
     }
 
     fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = &[u8]>> {

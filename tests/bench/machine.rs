@@ -81,6 +81,16 @@ impl Usage {
         100.0 * self.since(before).as_secs_f64() / (self.at - before.at).as_secs_f64()
     }
 
+    /// What the threads of this name took, in percent of one core.
+    pub fn thread_since(&self, before: &Self, name: &str) -> f64 {
+        let threads = self.threads.iter().filter(|(_, (thread, _))| thread == name);
+        let taken = threads.map(|(id, (_, time))| {
+            let earlier = before.threads.get(id).map_or(Duration::ZERO, |(_, time)| *time);
+            time.saturating_sub(earlier).as_secs_f64()
+        });
+        100.0 * taken.sum::<f64>() / (self.at - before.at).as_secs_f64()
+    }
+
     /// Threads by name, the busiest first, in percent of one core. Those of one name are one; x264's have the
     /// name of the queue before it.
     pub fn threads_since(&self, before: &Self) -> Vec<(String, f64)> {

@@ -67,6 +67,12 @@ const MEASUREMENTS: &[Measurement] = &[
     ("start", window::start),
     #[cfg(feature = "gui")]
     ("stall", window::stall),
+    #[cfg(feature = "gui")]
+    ("previews", window::previews),
+    #[cfg(feature = "gui")]
+    ("preview", window::preview),
+    #[cfg(feature = "gui")]
+    ("scrolling", window::scrolling),
     ("bare pipeline", serving::bare_pipeline),
 ];
 

@@ -21,6 +21,21 @@ pub const HD: Picture = Picture {
     kbps: 2300,
     words: "1280x720 at 25 fps, 2300 kbit/s, pattern smpte",
 };
+/// What many cameras at once are set to.
+pub const HD_15: Picture = Picture {
+    width: 1280,
+    height: 720,
+    rate: 15,
+    kbps: 1400,
+    words: "1280x720 at 15 fps, 1400 kbit/s, pattern smpte",
+};
+pub const SMALL: Picture = Picture {
+    width: 640,
+    height: 360,
+    rate: 15,
+    kbps: 350,
+    words: "640x360 at 15 fps, 350 kbit/s, pattern smpte",
+};
 pub const FULL_HD: Picture = Picture {
     width: 1920,
     height: 1080,

@@ -2,14 +2,17 @@
 
 mod players;
 mod program;
+#[expect(dead_code, reason = "shared with the tests of live changes, which use more of it")]
 mod rtsp;
 
 mod access;
+mod addresses;
 mod bad_input;
 mod decoding;
 mod joining;
 mod late_readers;
 mod loops;
 mod lost_sources;
+mod relays;
 mod sessions;
 mod stalled_readers;

@@ -57,6 +57,11 @@ impl Stream {
         Self::new(id, &format!("source.file = {{ locations = {locations:?} }}"))
     }
 
+    /// Another stream; `more` are further keys with a comma before each.
+    pub fn relay(id: &str, address: &str, more: &str) -> Self {
+        Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
+    }
+
     fn new(id: &str, source: &str) -> Self {
         Self {
             id: id.into(),
@@ -256,14 +261,24 @@ impl Program {
             if let Some(address) = self.addresses.get(stream) {
                 return address.clone();
             }
-            let line = match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => panic!("no address of {stream}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the program ended; its log:\n{}", self.log()),
-            };
+            let line = self.line(deadline);
             if let Some((name, address)) = line.split_once(": rtsp://") {
                 self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
             }
+        }
+    }
+
+    /// The next address that the program says of any stream.
+    pub fn next_address(&mut self) -> String {
+        let line = self.line(Instant::now() + PATIENCE);
+        line.split_once(": ").map(|(_, address)| address.to_owned()).expect("a name and an address")
+    }
+
+    fn line(&self, deadline: Instant) -> String {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => panic!("no address; its log:\n{}", self.log()),
+            Err(RecvTimeoutError::Disconnected) => panic!("the program ended; its log:\n{}", self.log()),
         }
     }
 

@@ -101,6 +101,8 @@ fn is_key(payload: &[u8]) -> bool {
 struct Arrivals {
     packets: Mutex<Vec<Packet>>,
     more: Condvar,
+    /// The sender said that it is done (RTCP BYE), on the connection.
+    goodbye: AtomicBool,
 }
 
 impl Arrivals {
@@ -292,6 +294,15 @@ impl Reader {
         }
     }
 
+    /// Waits until the stream is said to have ended, over TCP.
+    pub fn wait_for_goodbye(&self, patience: Duration) {
+        let start = Instant::now();
+        while !self.client.arrivals.goodbye.load(Ordering::Relaxed) {
+            assert!(start.elapsed() < patience, "no RTCP BYE within {patience:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Stops reading from the connection, which stays open.
     pub fn stall(&self) {
         self.client.stalled.store(true, Ordering::Relaxed);
@@ -334,6 +345,8 @@ fn take_from(socket: TcpStream, answers: &Sender<Response>, arrivals: &Arrivals,
             // Channel 0 is RTP, 1 is RTCP, as was asked for.
             if head[1] == 0 {
                 arrivals.add(&data);
+            } else if has_goodbye(&data) {
+                arrivals.goodbye.store(true, Ordering::Relaxed);
             }
         } else {
             let Some(answer) = take_answer(&mut input) else { return };
@@ -342,6 +355,19 @@ fn take_from(socket: TcpStream, answers: &Sender<Response>, arrivals: &Arrivals,
             }
         }
     }
+}
+
+/// Whether one of the packets of a compound RTCP packet is a BYE (RFC 3550, 6.6).
+fn has_goodbye(mut compound: &[u8]) -> bool {
+    const GOODBYE: u8 = 203;
+    while let [_, kind, high, low, ..] = *compound {
+        if kind == GOODBYE {
+            return true;
+        }
+        let words = usize::from(u16::from_be_bytes([high, low])) + 1;
+        compound = compound.get(4 * words..).unwrap_or_default();
+    }
+    false
 }
 
 fn take_answer(input: &mut impl BufRead) -> Option<Response> {

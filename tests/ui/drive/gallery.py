@@ -1,0 +1,307 @@
+"""Takes pictures of the window's pages: python3 -m drive.gallery FOLDER LOOK [PAGE…], in a display of its own.
+
+build-aux/screenshots calls it for each look.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from .program import TOP, Window, wait_for
+
+# Where a picture may show it.
+VIDEO = os.path.join(tempfile.gettempdir(), "Videos", "Big Buck Bunny.mp4")
+CONFIG = """
+version = 1
+users = [{ name = "ann" }, { name = "recorder" }]
+[server]
+port = 0
+[[streams]]
+id = "lobby"
+name = "Lobby"
+path = "/lobby"
+source.file = { locations = ["%s"] }
+access = { read = "anyone" }
+[[streams.overlays]]
+clock = { position = "bottom-right" }
+[[streams]]
+id = "bars"
+name = "Color Bars"
+path = "/bars"
+source.pattern = { pattern = "smpte100" }
+access = { read = ["ann", "recorder"] }
+[[streams.renditions]]
+size = "1280x720"
+frame_rate = "25"
+[[streams.overlays]]
+text = { text = "Camera 2", position = "top-left" }
+[[streams]]
+id = "garage"
+name = "Garage"
+path = "/garage"
+source.file = { locations = ["/nowhere/garage.mp4"] }
+access = { read = "anyone" }
+[[streams]]
+id = "night"
+name = "A name that is rather long and has to be cut somewhere"
+path = "/night"
+source.pattern = { pattern = "ball" }
+access = { read = "anyone" }
+enabled = false
+""" % VIDEO
+# What README and the software centre show.
+DEMO = """
+version = 1
+users = [{ name = "ann" }]
+[server]
+port = 8554
+[[streams]]
+id = "meadow"
+name = "Meadow"
+path = "/meadow"
+source.file = { locations = ["%s"] }
+access = { read = ["ann"] }
+[[streams.overlays]]
+clock = { position = "bottom-right" }
+[[streams]]
+id = "bars"
+name = "Color Bars"
+path = "/bars"
+source.pattern = { pattern = "smpte" }
+access = { read = "anyone" }
+[[streams]]
+id = "ball"
+name = "Ball"
+path = "/ball"
+source.pattern = { pattern = "ball" }
+access = { read = "anyone" }
+[[streams]]
+id = "zones"
+name = "Zone Plate"
+path = "/zones"
+source.pattern = { pattern = "circular" }
+access = { read = "anyone" }
+enabled = false
+""" % VIDEO
+RELAY = """
+version = 1
+[server]
+port = 0
+[[streams]]
+id = "yard"
+name = "Yard"
+path = "/yard"
+source.relay = { address = "rtsp://192.0.2.20/live", transport = "tcp", user = "admin" }
+access = { read = "anyone" }
+"""
+EMPTY = "version = 1\nstreams = []\n[server]\nport = 0\n"
+BROKEN = "version = 1\n[server]\nprot = 8554\n"
+
+# Without a window manager GTK draws a frame of so many pixels around the window. It is left out of the pictures.
+FRAME = 5
+WIDE, NARROW = (1100, 760), (360, 720)
+LIGHT, DARK = {"ADW_DEBUG_COLOR_SCHEME": "prefer-light"}, {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"}
+CONTRAST = {"ADW_DEBUG_HIGH_CONTRAST": "1"}
+ARABIC = {"LC_ALL": "ar_EG.UTF-8"}
+# The window's size, its environment, and how large a text is.
+LOOKS = {
+    "wide-light": (WIDE, LIGHT, 1),
+    "wide-dark": (WIDE, DARK, 1),
+    "narrow-light": (NARROW, LIGHT, 1),
+    "narrow-dark": (NARROW, DARK, 1),
+    "high-contrast-light": (WIDE, LIGHT | CONTRAST, 1),
+    "high-contrast-dark": (WIDE, DARK | CONTRAST, 1),
+    "large-text": (WIDE, LIGHT, 1.5),
+    "large-text-narrow": (NARROW, DARK, 1.5),
+    "right-to-left": (WIDE, LIGHT | ARABIC, 1),
+    "right-to-left-narrow": (NARROW, DARK | ARABIC, 1),
+}
+
+
+class Look(Window):
+    """A window of one look."""
+
+    def __init__(self, config, look):
+        self.look = look
+        super().__init__(config)
+
+    def start(self):
+        (width, height), environment, text_scale = self.look
+        for user in ("ann", "recorder"):
+            with open(self.passwords, "a", encoding="utf-8") as file:
+                file.write(f'{user} = "correct horse"\n')
+        folder = os.path.join(self.folder.name, "gtk-4.0")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "settings.ini"), "w", encoding="utf-8") as file:
+            file.write(f"[Settings]\ngtk-enable-animations=false\n")
+        resources = f"Xft.dpi: {96 * text_scale}"
+        subprocess.run(["xprop", "-root", "-f", "RESOURCE_MANAGER", "8s", "-set", "RESOURCE_MANAGER", resources], check=True)
+        self.environment |= environment | {"XDG_CONFIG_HOME": self.folder.name}
+        super().start()
+        name = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^Headwater$"]
+        size = [str(side + 2 * FRAME) for side in (width, height)]
+        subprocess.run([*name, "windowmove", "0", "0", "windowsize", *size], check=True, timeout=20)
+
+
+def cards(window):
+    """Keys say nothing before there are cards."""
+    wait_for("a card", lambda: any(node.get_name().startswith("Turn on ") for node in window.nodes()))
+
+
+def card_menu(window):
+    window.press("Menu of Lobby")
+
+
+def search(window):
+    cards(window)
+    window.key("ctrl+f")
+    window.type("Search streams", "nowhere")
+    window.find("No Stream Found")
+
+
+def add_pattern(window):
+    window.press("Add Stream")
+    window.press("Test Pattern")
+
+
+def add_file_with_problem(window):
+    window.press("Add Stream")
+    window.press("Video File")
+    window.type("Path of the Address", "/lobby")
+
+
+def add_relay(window):
+    window.press("Add Stream")
+    window.press("Another Stream")
+    window.type("Address of the Other Stream", "rtsp://admin:correct%20horse@192.0.2.20/live")
+
+
+def add_relay_with_problem(window):
+    window.press("Add Stream")
+    window.press("Another Stream")
+    window.type("Address of the Other Stream", "rtspp://192.0.2.20/live")
+
+
+def preferences(window):
+    cards(window)
+    window.key("ctrl+comma")
+    window.find("Port")
+
+
+def users(window):
+    preferences(window)
+    window.press("Users")
+    window.find("Add User…")
+
+
+def add_user(window):
+    users(window)
+    window.press("Add User…")
+
+
+def user(window):
+    users(window)
+    window.focus("ann")
+    window.key("Return")
+    window.find("Remove User")
+
+
+def rename(window):
+    window.focus("Turn on Lobby")
+    window.key("F2")
+    window.find("Rename")
+
+
+def page_of(name):
+    def opened(window):
+        cards(window)
+        # In a narrow window it may be further down.
+        window.key("ctrl+f")
+        window.type("Search streams", name)
+        window.press(f"Open {name}")
+        window.find("Path of the Address")
+
+    return opened
+
+
+def removed(window):
+    window.act("Lobby", "card.remove")
+    window.find("Undo")
+
+
+def shortcuts(window):
+    window.choose("Main Menu", 3)
+    window.find("Copy address")
+
+
+def address(window):
+    cards(window)
+    window.act("Color Bars", "card.show-address")
+    window.press("With the Password")
+    window.find("User")
+
+
+# Each is opened in a window of its own, which ends with the picture.
+PAGES = {
+    "streams": (CONFIG, lambda window: window.says("Color Bars", "Live")),
+    "empty": (EMPTY, lambda window: window.find("No Streams")),
+    "broken": (BROKEN, lambda window: window.find("Try Again")),
+    "address": (CONFIG, address),
+    "card-menu": (CONFIG, card_menu),
+    "sort-menu": (CONFIG, lambda window: window.press("Sort")),
+    "main-menu": (CONFIG, lambda window: window.press("Main Menu")),
+    "search": (CONFIG, search),
+    "removed": (CONFIG, removed),
+    "rename": (CONFIG, rename),
+    "add": (CONFIG, lambda window: window.press("Add Stream")),
+    "add-pattern": (CONFIG, add_pattern),
+    "add-file": (CONFIG, add_file_with_problem),
+    "add-relay": (CONFIG, add_relay),
+    "add-relay-problem": (CONFIG, add_relay_with_problem),
+    "stream": (CONFIG, page_of("Lobby")),
+    "stream-protected": (CONFIG, page_of("Color Bars")),
+    "stream-failed": (CONFIG, page_of("Garage")),
+    "stream-relay": (RELAY, page_of("Yard")),
+    "preferences": (CONFIG, preferences),
+    "users": (CONFIG, users),
+    "add-user": (CONFIG, add_user),
+    "user": (CONFIG, user),
+    "shortcuts": (CONFIG, shortcuts),
+    "about": (CONFIG, lambda window: window.choose("Main Menu", 4)),
+}
+# These are taken only when they are asked for.
+SHOWN = {
+    "demo-streams": (DEMO, lambda window: window.says("Meadow", "Live")),
+    "demo-stream": (DEMO, page_of("Meadow")),
+    "demo-user": (DEMO, user),
+}
+
+
+def take(folder, look, page):
+    config, opened = (PAGES | SHOWN)[page]
+    window = Look(config, LOOKS[look])
+    (width, height), _, _ = LOOKS[look]
+    try:
+        opened(window)
+        # Pictures move all the while: there is no event for the last frame of the layout.
+        time.sleep(1.5)
+        area = ["-crop", f"{width}x{height}+{FRAME}+{FRAME}", "+repage"]
+        picture = os.path.join(folder, f"{page}-{look}.png")
+        subprocess.run(["import", "-window", "root", *area, picture], check=True)
+    finally:
+        window.end()
+
+
+def main():
+    folder, look, *pages = sys.argv[1:]
+    os.makedirs(os.path.dirname(VIDEO), exist_ok=True)
+    shutil.copy(os.path.join(TOP, "tests", "data", "bigbuckbunny.mp4"), VIDEO)
+    for page in pages or PAGES:
+        take(folder, look, page)
+
+
+if __name__ == "__main__":
+    main()
