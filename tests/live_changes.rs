@@ -43,6 +43,7 @@ fn stream(id: &str) -> StreamConfig {
         access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         overlays: Vec::new(),
+        transports: ReaderTransport::default_list(),
     }
 }
 

@@ -16,6 +16,7 @@ mod secrets;
 mod server;
 mod source;
 mod stream;
+mod transport;
 mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
@@ -31,7 +32,8 @@ pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
-pub use validate::{Field, Problem, ProblemKind, StreamField};
+pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps, is_encrypted_only};
+pub use validate::{Field, Problem, ProblemKind, ServerField, StreamField};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +74,7 @@ impl Config {
                 ..Rendition::default()
             }],
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
         };
         Self {
             version: migrate::CURRENT,

@@ -1,6 +1,6 @@
 //! One stream: the unit of everything.
 
-use super::{Access, Overlay, Rendition, Source, relay_key};
+use super::{Access, Overlay, ReaderTransport, Rendition, Source, relay_key};
 use serde::{Deserialize, Serialize};
 
 /// What the user configures: a name, a mount path, a source, pictures, access.
@@ -22,6 +22,12 @@ pub struct StreamConfig {
     pub renditions: Vec<Rendition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<Overlay>,
+    /// How it may be read.
+    #[serde(
+        default = "ReaderTransport::default_list",
+        skip_serializing_if = "ReaderTransport::is_default_list"
+    )]
+    pub transports: Vec<ReaderTransport>,
 }
 
 fn enabled() -> bool {

@@ -170,6 +170,7 @@ impl Engine {
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords));
+        self.server().set_delivery(&config.server, &self.local_addresses());
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {
             match config.streams.iter().find(|new| new.id == old.id) {
@@ -184,6 +185,7 @@ impl Engine {
                 None => self.add(new),
             }
             self.tell_access(new, passwords);
+            self.server().set_transports(&new.id, &new.transports);
             // The list keeps the configuration's order.
             if let Some(now) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == new.id)
                 && now != place
@@ -193,7 +195,8 @@ impl Engine {
                 streams.insert((place as u32).min(streams.n_items()), &stream);
             }
         }
-        let moved = before.as_ref().is_none_or(|before| before.server != config.server);
+        let place = |config: &Config| (config.server.listen, config.server.port);
+        let moved = before.as_ref().is_none_or(|before| place(before) != place(config));
         if moved || !matches!(self.server_state(), ServerState::Listening { .. }) {
             self.listen(&config.server);
         }
@@ -214,6 +217,10 @@ impl Engine {
         self.imp().local_addresses.replace(local);
         self.notify_local_addresses();
         let config = self.imp().config.borrow().clone();
+        if let Some(config) = &config {
+            // Multicast may have to leave by another interface.
+            self.server().set_delivery(&config.server, &self.local_addresses());
+        }
         if let Some(config) = config
             && matches!(
                 self.server_state(),
@@ -259,7 +266,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&config.id);
                 stream.restart(config, self.source_password(config));
                 if config.enabled {
-                    self.server().mount(&config.id, &config.path, stream.feed());
+                    self.server().mount(config, stream.feed());
                 }
             }
             Err(reason) => tracing::error!("stream {}: {reason}", config.id),
@@ -280,7 +287,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&new.id);
                 stream.restart(new, self.source_password(new));
                 if new.enabled {
-                    self.server().mount(&new.id, &new.path, stream.feed());
+                    self.server().mount(new, stream.feed());
                 }
             }
         }
@@ -321,7 +328,7 @@ impl Engine {
         for config in config.streams.iter().filter(|config| held_off.contains(&config.id)) {
             let Some(stream) = self.stream(&config.id) else { continue };
             stream.restart(config, self.source_password(config));
-            self.server().mount(&config.id, &config.path, stream.feed());
+            self.server().mount(config, stream.feed());
         }
     }
 

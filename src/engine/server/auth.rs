@@ -5,6 +5,7 @@
 use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
 use super::readers::client_key;
+use super::ways::Ways;
 use crate::config::{Access, Config, Passwords, Readers, Scheme};
 use crate::engine::AccessState;
 use glib::subclass::prelude::*;
@@ -14,7 +15,7 @@ use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPAuth, RTSPClient, RTSPContext};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 #[cfg(test)]
@@ -84,8 +85,10 @@ pub fn access_state(access: &Access, passwords: &Passwords) -> AccessState {
 }
 
 impl Auth {
-    pub fn new() -> Self {
-        glib::Object::new()
+    pub fn new(ways: Arc<Ways>) -> Self {
+        let auth: Self = glib::Object::new();
+        assert!(auth.imp().ways.set(ways).is_ok(), "set once, here");
+        auth
     }
 
     /// Decides the requests from now on by this table. Readers that are there already are not asked again
@@ -97,12 +100,6 @@ impl Auth {
     /// The user that a client last logged in as; none where it never had to.
     pub fn user_of(&self, client: &RTSPClient) -> Option<String> {
         self.imp().users.lock().unwrap().get(&client_key(client)).cloned()
-    }
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -241,6 +238,8 @@ mod imp {
     #[derive(Default)]
     pub struct Auth {
         pub table: Mutex<Arc<AccessTable>>,
+        /// How requests came; set when made.
+        pub ways: OnceLock<Arc<Ways>>,
         nonces: Mutex<Nonces>,
         /// Picks the challenge for paths where there is nothing; other in each run.
         choice: RandomState,
@@ -262,13 +261,14 @@ mod imp {
         fn check(&self, context: &RTSPContext, check: &glib::GString) -> bool {
             let check = check.as_gstr();
             if check == gst_rtsp_server::RTSP_AUTH_CHECK_URL {
-                self.check_request(context)
+                self.check_way(context) && self.check_request(context)
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_ACCESS
                 || check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_CONSTRUCT
             {
                 true
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_CONNECT {
-                self.parent_check(context, &check.to_owned())
+                // The library encrypts the connection, by the certificate that it was given.
+                !self.ways().is_to_be_encrypted(context) || self.parent_check(context, &check.to_owned())
             } else {
                 // A reader's own choice of multicast address, port and TTL, or of the address that packets
                 // are sent to: with it the server could be turned against others.
@@ -278,6 +278,18 @@ mod imp {
     }
 
     impl Auth {
+        fn ways(&self) -> &Ways {
+            self.ways.get().expect("set when made")
+        }
+
+        fn check_way(&self, context: &RTSPContext) -> bool {
+            let admitted = self.ways().admit(context);
+            if let Err(status) = admitted {
+                answer(context, status, &[]);
+            }
+            admitted.is_ok()
+        }
+
         fn check_request(&self, context: &RTSPContext) -> bool {
             let table = self.table.lock().unwrap().clone();
             let request = Request::of(context);
@@ -350,6 +362,7 @@ mod tests {
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             overlays: Vec::new(),
+            transports: crate::config::ReaderTransport::default_list(),
         }
     }
 

@@ -8,8 +8,8 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource, Place, Problem,
-    Readers, RelaySource, Rendition, Scheme, Size, Source, StreamConfig, StreamField, Transport, relay_key,
-    suggest_path,
+    ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Source, StreamConfig, StreamField,
+    Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -320,6 +320,7 @@ impl AddDialog {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions,
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
         };
         let mut config: Config = self.control().config();
         config.streams.push(stream.clone());

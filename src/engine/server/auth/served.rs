@@ -53,7 +53,7 @@ impl Served {
             );
             mounts.add_factory(&mount.path, factory);
         }
-        let auth = Auth::new();
+        let auth = Auth::new(Arc::new(Ways::new(&Arc::default())));
         auth.set_table(table);
         server.set_auth(Some(&auth));
         server.attach(Some(&context)).unwrap();
