@@ -28,6 +28,7 @@ pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::{Line, ParseError};
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
+pub use replace::replace as replace_file;
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};

@@ -10,6 +10,7 @@ mod addresses;
 mod change;
 mod clock;
 mod elements;
+mod encryption;
 mod feed;
 mod pipeline;
 mod runner;
@@ -20,21 +21,23 @@ mod stream;
 
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
+pub use encryption::check_certificate;
 pub use server::Reader;
 pub use state::{
-    AccessState, EncoderReason, Encoding, Place, RelayError, ServerError, ServerState, StreamError,
-    StreamState,
+    AccessState, CertificateError, CertificateFacts, EncoderReason, Encoding, EncryptionError,
+    EncryptionState, Place, RelayError, ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
-use crate::config::{Config, Password, Passwords, ServerConfig, StreamConfig};
+use crate::config::{Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::Signal;
 use glib::subclass::prelude::*;
 use server::{AccessTable, Server};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 mod imp {
@@ -45,6 +48,9 @@ mod imp {
     pub struct Engine {
         #[property(get)]
         pub server_state: RefCell<ServerState>,
+        /// Whether it can be reached by RTSPS.
+        #[property(get)]
+        pub encryption: RefCell<EncryptionState>,
         /// The addresses of this computer, kept up to date.
         #[property(get)]
         pub local_addresses: RefCell<LocalAddresses>,
@@ -58,6 +64,12 @@ mod imp {
         pub streams: gio::ListStore,
         /// Ids of streams that do not start when they are applied first.
         pub held_off: RefCell<BTreeSet<String>>,
+        /// Where its own certificate is kept.
+        pub state_folder: RefCell<Option<PathBuf>>,
+        /// Counts the looks at the certificate: the last one counts.
+        pub encryption_turn: Cell<u64>,
+        /// Where it is listened for RTSPS.
+        pub encryption_place: Cell<Option<(Listen, u16)>>,
         pub time: OnceCell<TimeLine>,
         pub server: OnceCell<Server>,
     }
@@ -66,12 +78,16 @@ mod imp {
         fn default() -> Self {
             Self {
                 server_state: RefCell::default(),
+                encryption: RefCell::default(),
                 local_addresses: RefCell::default(),
                 places: RefCell::default(),
                 config: RefCell::default(),
                 passwords: RefCell::default(),
                 streams: gio::ListStore::new::<Stream>(),
                 held_off: RefCell::default(),
+                state_folder: RefCell::default(),
+                encryption_turn: Cell::default(),
+                encryption_place: Cell::default(),
                 time: OnceCell::new(),
                 server: OnceCell::new(),
             }
@@ -118,6 +134,7 @@ impl Engine {
         engine.imp().time.set(time).expect("set once, here");
         engine.imp().server.set(server).expect("set once, here");
         engine.look_at_networks();
+        engine.look_at_encryption_now_and_then();
         let weak = engine.downgrade();
         glib::spawn_future_local(addresses::follow(move || {
             if let Some(engine) = weak.upgrade() {
@@ -200,6 +217,12 @@ impl Engine {
         if moved || !matches!(self.server_state(), ServerState::Listening { .. }) {
             self.listen(&config.server);
         }
+        let encrypted = |config: &Config| (config.server.listen, config.server.rtsps.clone());
+        if before.as_ref().is_none_or(|before| encrypted(before) != encrypted(config))
+            || matches!(self.encryption(), EncryptionState::Failed { .. })
+        {
+            self.look_at_encryption();
+        }
     }
 
     fn listen(&self, config: &ServerConfig) {
@@ -220,6 +243,8 @@ impl Engine {
         if let Some(config) = &config {
             // Multicast may have to leave by another interface.
             self.server().set_delivery(&config.server, &self.local_addresses());
+            // Its certificate is for the addresses of this computer.
+            self.look_at_encryption();
         }
         if let Some(config) = config
             && matches!(
@@ -349,6 +374,7 @@ impl Engine {
         server::within(server::PATIENCE, ended).await;
         self.imp().streams.remove_all();
         self.imp().config.take();
+        self.look_at_encryption();
         self.set_server_state(ServerState::Stopped);
     }
 
@@ -362,7 +388,7 @@ impl Engine {
     }
 
     fn find_places(&self) {
-        let places = Places::new(&self.server_state(), &self.local_addresses());
+        let places = Places::new(&self.server_state(), &self.encryption(), &self.local_addresses());
         if self.places() != places {
             self.imp().places.replace(places);
             self.notify_places();
@@ -378,9 +404,10 @@ impl Engine {
         }
     }
 
-    /// The address of a mount path, to be given to a player: the likely one, where there are several.
-    pub fn address(&self, path: &str) -> Option<String> {
-        self.places().likely().map(|place| place.address(path))
+    /// The address of a stream, to be given to a player: the likely one, where there are several. None where it
+    /// cannot be reached now.
+    pub fn address(&self, stream: &Stream) -> Option<String> {
+        self.places().likely()?.addresses(stream).into_iter().next()
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Stream {
     picture: String,
     access: String,
     overlays: String,
+    transports: String,
 }
 
 impl Stream {
@@ -69,6 +70,7 @@ impl Stream {
             picture: "size = \"1280x720\"\nframe_rate = \"25\"".into(),
             access: "read = \"anyone\"".into(),
             overlays: String::new(),
+            transports: String::new(),
         }
     }
 
@@ -84,6 +86,12 @@ impl Stream {
         self
     }
 
+    /// Readable by these transports alone.
+    pub fn transports(mut self, transports: &[&str]) -> Self {
+        self.transports = format!("transports = {transports:?}\n");
+        self
+    }
+
     pub fn clock(mut self, position: &str) -> Self {
         write!(self.overlays, "[[streams.overlays]]\nclock = {{ position = \"{position}\" }}\n").unwrap();
         self
@@ -96,10 +104,10 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
     for user in users {
         write!(text, "\n[[users]]\nname = \"{user}\"\n").unwrap();
     }
-    for Stream { id, source, picture, access, overlays } in streams {
+    for Stream { id, source, picture, access, overlays, transports } in streams {
         write!(
             text,
-            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n\
+            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{transports}\
              [[streams.renditions]]\n{picture}\n{overlays}"
         )
         .unwrap();
@@ -175,7 +183,15 @@ impl Home {
                 log.push('\n');
             }
         });
-        Program { home: self, child, lines, addresses: HashMap::new(), log, log_reader: Some(reader) }
+        Program {
+            home: self,
+            child,
+            lines,
+            addresses: HashMap::new(),
+            encrypted: HashMap::new(),
+            log,
+            log_reader: Some(reader),
+        }
     }
 }
 
@@ -233,6 +249,7 @@ pub struct Program {
     child: Child,
     lines: Receiver<String>,
     addresses: HashMap<String, String>,
+    encrypted: HashMap<String, String>,
     log: Arc<Mutex<String>>,
     log_reader: Option<thread::JoinHandle<()>>,
 }
@@ -261,10 +278,27 @@ impl Program {
             if let Some(address) = self.addresses.get(stream) {
                 return address.clone();
             }
-            let line = self.line(deadline);
-            if let Some((name, address)) = line.split_once(": rtsp://") {
-                self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+            self.take_address(deadline);
+        }
+    }
+
+    fn take_address(&mut self, deadline: Instant) {
+        let line = self.line(deadline);
+        if let Some((name, address)) = line.split_once(": rtsp://") {
+            self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+        } else if let Some((name, address)) = line.split_once(": rtsps://") {
+            self.encrypted.insert(name.to_owned(), format!("rtsps://{address}"));
+        }
+    }
+
+    /// As [`Program::address`], for RTSPS.
+    pub fn encrypted_address(&mut self, stream: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(address) = self.encrypted.get(stream) {
+                return address.clone();
             }
+            self.take_address(deadline);
         }
     }
 

@@ -2,6 +2,7 @@
 //! nothing waits for a source or for the main thread.
 
 mod auth;
+pub mod certificate;
 mod delivery;
 mod digest;
 mod drain;

@@ -382,7 +382,7 @@ impl StreamPage {
 
     fn copy_address(&self) {
         let stream = self.form().stream();
-        if let Some(address) = self.form().control().engine().address(&stream.path()) {
+        if let Some(address) = self.form().control().engine().address(stream) {
             given_address::copy(self, &address);
         }
     }
