@@ -1,6 +1,7 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod encryption;
 mod overlay;
 mod pattern;
 mod picture;
@@ -8,14 +9,17 @@ mod problem;
 mod relay;
 mod server;
 mod stream;
+mod transport;
 
 pub use access::{access_state, schemes};
+pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
+pub use transport::{transport, transports};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

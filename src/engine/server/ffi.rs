@@ -95,6 +95,20 @@ pub fn is_tunneled(context: &RTSPContext) -> bool {
     }
 }
 
+/// The version of TLS that a client's connection speaks, which must be one that is encrypted.
+pub fn tls_version(context: &RTSPContext) -> gio::TlsProtocolVersion {
+    // SAFETY: as for `peer_address`; an encrypted connection has its TLS connection already, of which a reference
+    // of our own is taken.
+    let connection: Option<gio::TlsConnection> = unsafe {
+        let connection = (*context.to_glib_none().0).conn;
+        if connection.is_null() {
+            return gio::TlsProtocolVersion::Unknown;
+        }
+        from_glib_none(gst_rtsp_sys::gst_rtsp_connection_get_tls(connection, std::ptr::null_mut()))
+    };
+    connection.map_or(gio::TlsProtocolVersion::Unknown, |connection| connection.protocol_version())
+}
+
 /// What one offer of a Transport header asks for, as the library reads it; none where it cannot.
 pub fn lower_transport(offer: &str) -> Option<RTSPLowerTrans> {
     let mut transport = std::ptr::null_mut();
@@ -142,6 +156,16 @@ pub fn request_path(context: &RTSPContext) -> Option<String> {
 
 /// The first header of this name in the request; none too where it is not UTF-8.
 pub fn request_header(context: &RTSPContext, field: RTSPHeaderField) -> Option<String> {
+    nth_request_header(context, field, 0)
+}
+
+/// The values of all headers of this name, up to one that is not UTF-8. The library makes several of one whose
+/// value is a list with commas.
+pub fn request_headers(context: &RTSPContext, field: RTSPHeaderField) -> Vec<String> {
+    (0..).map_while(|place| nth_request_header(context, field, place)).collect()
+}
+
+fn nth_request_header(context: &RTSPContext, field: RTSPHeaderField, place: i32) -> Option<String> {
     let mut value = std::ptr::null_mut();
     // SAFETY: `request` is a message or null; the value belongs to it and is copied at once.
     unsafe {
@@ -149,7 +173,7 @@ pub fn request_header(context: &RTSPContext, field: RTSPHeaderField) -> Option<S
         if request.is_null() {
             return None;
         }
-        gst_rtsp_sys::gst_rtsp_message_get_header(request, field.into_glib(), &mut value, 0);
+        gst_rtsp_sys::gst_rtsp_message_get_header(request, field.into_glib(), &mut value, place);
         if value.is_null() { None } else { CStr::from_ptr(value).to_str().ok().map(str::to_owned) }
     }
 }

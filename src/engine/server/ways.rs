@@ -98,6 +98,16 @@ impl Ways {
     /// Lets a request through that its stream has a transport for, and leaves to SETUP only the offers that the
     /// stream allows. Otherwise this is the status to answer.
     pub fn admit(&self, context: &RTSPContext) -> Result<(), RTSPStatusCode> {
+        let way = self.way(context);
+        // GIO has no way to keep the library from older versions, which other streams' cameras may need.
+        if way == Way::Encrypted
+            && !matches!(
+                ffi::tls_version(context),
+                gio::TlsProtocolVersion::Tls12 | gio::TlsProtocolVersion::Tls13
+            )
+        {
+            return Err(RTSPStatusCode::Forbidden);
+        }
         let method = ffi::request_method(context);
         // What a program can do is no secret, and nobody is kept from leaving.
         if method == RTSPMethod::OPTIONS || method == RTSPMethod::TEARDOWN {
@@ -107,7 +117,6 @@ impl Ways {
         let Some(mount) = ffi::request_path(context).and_then(|path| self.mounts.find(&path)) else {
             return Ok(());
         };
-        let way = self.way(context);
         if !mount.transports.iter().any(|transport| way.fits(*transport)) {
             tracing::debug!("{way:?}: stream {} is not read this way", mount.stream);
             return Err(RTSPStatusCode::Forbidden);
@@ -115,15 +124,16 @@ impl Ways {
         if method != RTSPMethod::SETUP {
             return Ok(());
         }
-        let Some(offers) = ffi::request_header(context, RTSPHeaderField::Transport) else { return Ok(()) };
+        let offers = ffi::request_headers(context, RTSPHeaderField::Transport).join(",");
+        if offers.is_empty() {
+            return Ok(());
+        }
         let allowed = allowed(&offers, way, &mount.transports);
         if allowed.is_empty() {
             tracing::debug!("{way:?}: stream {} allows none of {offers}", mount.stream);
             return Err(RTSPStatusCode::UnsupportedTransport);
         }
-        if allowed.len() < offers.split(',').count() {
-            ffi::set_request_header(context, RTSPHeaderField::Transport, &allowed.join(","));
-        }
+        ffi::set_request_header(context, RTSPHeaderField::Transport, &allowed.join(","));
         Ok(())
     }
 }

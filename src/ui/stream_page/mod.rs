@@ -3,7 +3,7 @@
 
 mod access_group;
 mod address_rows;
-mod choice_row;
+pub(super) mod choice_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
@@ -12,7 +12,8 @@ mod picture_group;
 mod preset_row;
 mod relay_rows;
 mod source_group;
-mod text_row;
+pub(super) mod text_row;
+mod transport_group;
 mod user_dialog;
 mod viewers_group;
 
@@ -36,6 +37,7 @@ use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
+use transport_group::TransportGroup;
 
 /// The forms of the page.
 struct Groups {
@@ -46,6 +48,7 @@ struct Groups {
     picture: PictureGroup,
     overlays: OverlayGroup,
     access: AccessGroup,
+    transports: TransportGroup,
 }
 
 mod imp {
@@ -184,6 +187,7 @@ impl StreamPage {
             picture: PictureGroup::new(&form),
             overlays: OverlayGroup::new(&form),
             access: AccessGroup::new(&form),
+            transports: TransportGroup::new(&form),
             form,
         };
         for group in [
@@ -192,6 +196,7 @@ impl StreamPage {
             &groups.picture.widget,
             &groups.overlays.widget,
             &groups.access.widget,
+            &groups.transports.widget,
         ] {
             imp.settings.append(group);
         }
@@ -315,6 +320,7 @@ impl StreamPage {
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
         groups.access.show(&stream);
+        groups.transports.show(&stream);
         self.show_addresses();
         self.show_waiting();
     }
