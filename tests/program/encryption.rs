@@ -113,7 +113,8 @@ fn players_read_by_rtsps() {
     players::gstreamer(&address, "tcp+udp");
     players::mpv(&address, "tcp");
     // An HTTP tunnel within TLS.
-    players::gstreamer(&address.replace("rtsps://", "rtspsh://"), "http");
+    players::gstreamer(&address.replace("rtsps://", "rtspsh://"), "tcp+http+tls");
+    assert!(players::ffmpeg(&address.replace("rtsps://", "rtsp://"), "https") > 0);
     assert!(players::ffmpeg(&program.address("lobby"), "udp") > 0, "without encryption as before");
     program.stop();
 }

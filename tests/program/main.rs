@@ -14,6 +14,7 @@ mod joining;
 mod late_readers;
 mod loops;
 mod lost_sources;
+mod multicast;
 mod relays;
 mod sessions;
 mod stalled_readers;

@@ -60,8 +60,10 @@ fn each_transport_is_had_where_it_is_allowed_and_refused_where_it_is_not() {
 
     for transport in ["udp", "tcp", "http"] {
         assert!(players::ffmpeg(&any, transport) > 0, "{transport}");
-        players::gstreamer(&any, transport);
     }
+    players::gstreamer(&any, "udp");
+    players::gstreamer(&any, "tcp");
+    players::gstreamer(&http.replace("rtsp://", "rtsph://"), "tcp+http");
     players::mpv(&udp, "udp");
     players::mpv(&tcp, "tcp");
     players::mpv(&http, "http");

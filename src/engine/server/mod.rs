@@ -8,6 +8,8 @@ mod digest;
 mod drain;
 mod factory;
 mod ffi;
+#[cfg(test)]
+mod keep_alive;
 mod readers;
 mod timestamp_guard;
 mod ways;
