@@ -102,7 +102,8 @@ group, port, interface = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind((group, port))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTTL, 1)
+IP_RECVTTL = 12  # Linux; Python does not name it
+s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
 s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton(interface))
 s.settimeout(float(sys.argv[4]))
 try:
