@@ -1,5 +1,9 @@
 //! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
 
+mod refusal;
+
+pub use refusal::{LimitScope, RefusalReason, RefusedReader};
+
 use crate::config::Codec;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

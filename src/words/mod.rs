@@ -5,6 +5,7 @@ mod overlay;
 mod pattern;
 mod picture;
 mod problem;
+mod refusal;
 mod relay;
 mod server;
 mod stream;
@@ -14,6 +15,7 @@ pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
+pub use refusal::refusal;
 pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
 
