@@ -1,8 +1,8 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
 use super::{
-    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Source,
-    StreamConfig,
+    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Slate,
+    Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -19,6 +19,8 @@ const SLOWEST_SECONDS: u64 = 10;
 const BITRATES: RangeInclusive<u32> = 50..=100_000;
 /// Characters of a text overlay: about what a picture can show.
 const OVERLAY_CHARACTERS: usize = 500;
+/// Seconds that a source may bring no picture: most cameras have one each second, and nobody waits for a minute.
+const LOST_AFTER: RangeInclusive<u32> = 1..=60;
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub enum StreamField {
     Schemes,
     /// The overlay at this place of the list.
     Overlay(usize),
+    Slate,
+    LostAfter,
 }
 
 impl fmt::Display for Problem {
@@ -95,6 +99,8 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::Slate => "slate",
+            Self::LostAfter => "lost_after_seconds",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
         })
     }
@@ -186,6 +192,8 @@ pub enum ProblemKind {
     TextTooLong { most: usize },
     #[error("the text cannot have {}: leave it out", say_character(*character))]
     TextCharacter { character: char },
+    #[error("a source is lost after {least} to {most} seconds, not {seconds}")]
+    LostAfterOutOfRange { seconds: u32, least: u32, most: u32 },
 }
 
 impl Config {
@@ -221,6 +229,7 @@ impl Config {
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
             }
+            check_loss(stream, &mut found);
             problems.extend(found.into_iter().map(|(field, what)| Problem {
                 field: Field::Stream { index, id: stream.id.clone(), field },
                 what,
@@ -367,6 +376,20 @@ fn is_served(numerator: u32, denominator: u32) -> bool {
     fits(numerator) && fits(denominator) && frames * SLOWEST_SECONDS >= seconds && frames <= FASTEST * seconds
 }
 
+fn check_loss(stream: &StreamConfig, found: &mut Found) {
+    if let Slate::Picture(location) = &stream.slate
+        && !location.is_absolute()
+    {
+        let location = location.display().to_string();
+        found.push((StreamField::Slate, ProblemKind::LocationNotAbsolute { location }));
+    }
+    let seconds = stream.lost_after_seconds;
+    if !LOST_AFTER.contains(&seconds) {
+        let (least, most) = (*LOST_AFTER.start(), *LOST_AFTER.end());
+        found.push((StreamField::LostAfter, ProblemKind::LostAfterOutOfRange { seconds, least, most }));
+    }
+}
+
 fn check_overlay(overlay: &Overlay) -> Option<ProblemKind> {
     let Overlay::Text(text) = overlay else { return None };
     let text = &text.text;
@@ -431,6 +454,8 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
             overlays: vec![],
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

@@ -6,6 +6,7 @@ mod address_dialog;
 mod error_text;
 mod given_address;
 mod password_row;
+mod picture_file;
 mod preferences;
 mod preview;
 mod preview_frame;

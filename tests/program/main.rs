@@ -15,4 +15,5 @@ mod loops;
 mod lost_sources;
 mod relays;
 mod sessions;
+mod slate;
 mod stalled_readers;

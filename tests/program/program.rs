@@ -39,6 +39,7 @@ pub struct Stream {
     source: String,
     picture: String,
     access: String,
+    lines: String,
     overlays: String,
 }
 
@@ -68,6 +69,7 @@ impl Stream {
             source: source.into(),
             picture: "size = \"1280x720\"\nframe_rate = \"25\"".into(),
             access: "read = \"anyone\"".into(),
+            lines: String::new(),
             overlays: String::new(),
         }
     }
@@ -84,6 +86,12 @@ impl Stream {
         self
     }
 
+    /// Further lines of its table.
+    pub fn lines(mut self, lines: &str) -> Self {
+        self.lines = lines.into();
+        self
+    }
+
     pub fn clock(mut self, position: &str) -> Self {
         write!(self.overlays, "[[streams.overlays]]\nclock = {{ position = \"{position}\" }}\n").unwrap();
         self
@@ -96,10 +104,10 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
     for user in users {
         write!(text, "\n[[users]]\nname = \"{user}\"\n").unwrap();
     }
-    for Stream { id, source, picture, access, overlays } in streams {
+    for Stream { id, source, picture, access, lines, overlays } in streams {
         write!(
             text,
-            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n\
+            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{lines}\n\
              [[streams.renditions]]\n{picture}\n{overlays}"
         )
         .unwrap();

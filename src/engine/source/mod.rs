@@ -5,8 +5,10 @@ mod file;
 mod pattern;
 mod relay;
 pub mod retry;
+mod slate;
 mod steady;
 
+use super::pipeline::Format;
 use super::state::{RelayError, StreamError};
 use crate::config::{self, Password, Rendition};
 use gst::prelude::*;
@@ -40,6 +42,8 @@ pub enum Source {
     Pattern(pattern::Pattern),
     File(file::Files),
     Relay(relay::Relay),
+    /// In the place of one that is lost.
+    Slate(slate::Slate),
 }
 
 impl Source {
@@ -58,8 +62,19 @@ impl Source {
         }
     }
 
+    /// What is shown while a source is lost, since this moment: see [`slate::Slate::new`].
+    pub fn slate(
+        config: &config::Slate,
+        last: Option<&gst::Buffer>,
+        format: &Format,
+        since: &glib::DateTime,
+    ) -> Result<Self, StreamError> {
+        slate::Slate::new(config, last, format, since).map(Self::Slate)
+    }
+
     pub fn bin(&self) -> &gst::Bin {
         match self {
+            Self::Slate(slate) => slate.bin(),
             Self::Pattern(pattern) => pattern.bin(),
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
@@ -72,7 +87,7 @@ impl Source {
     /// To be called after the pipeline was started or woken.
     pub fn wake(&mut self) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Pattern(_) | Self::File(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.wake(),
         }
     }
@@ -80,7 +95,7 @@ impl Source {
     /// To be called before the pipeline goes to sleep.
     pub fn sleep(&mut self) {
         match self {
-            Self::Pattern(_) | Self::File(_) => {}
+            Self::Pattern(_) | Self::File(_) | Self::Slate(_) => {}
             Self::Relay(relay) => relay.sleep(),
         }
     }
@@ -88,7 +103,7 @@ impl Source {
     /// To be called before the pipeline ends.
     pub fn shut_down(&mut self) {
         match self {
-            Self::Pattern(_) => {}
+            Self::Pattern(_) | Self::Slate(_) => {}
             Self::File(files) => files.shut_down(),
             Self::Relay(relay) => relay.sleep(),
         }
@@ -107,7 +122,7 @@ impl Source {
     /// What can be chosen from is known.
     pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Pattern(_) | Self::File(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.offered(streams),
         }
     }
@@ -120,7 +135,7 @@ impl Source {
         missing_plugin: Option<String>,
     ) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) => Err(StreamError::from_message(error)),
+            Self::Pattern(_) | Self::Slate(_) => Err(StreamError::from_message(error)),
             Self::File(files) => files.item_failed(error, missing_plugin),
             Self::Relay(relay) => relay.failed(error, missing_plugin),
         }

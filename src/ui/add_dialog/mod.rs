@@ -8,8 +8,8 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource, Place, Problem,
-    Readers, RelaySource, Rendition, Scheme, Size, Source, StreamConfig, StreamField, Transport, relay_key,
-    suggest_path,
+    Readers, RelaySource, Rendition, Scheme, Size, Slate, Source, StreamConfig, StreamField, Transport,
+    relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -320,6 +320,8 @@ impl AddDialog {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions,
             overlays: vec![],
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };
         let mut config: Config = self.control().config();
         config.streams.push(stream.clone());
