@@ -31,7 +31,7 @@ pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
-pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
+pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
 pub use validate::{Field, Problem, ProblemKind, StreamField};
 

@@ -111,9 +111,11 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Id => element.item("id"),
             StreamField::Name => element.item("name"),
             StreamField::Path => element.item("path"),
-            StreamField::Pattern | StreamField::Locations | StreamField::Address | StreamField::Login => {
-                element.item("source")
-            }
+            StreamField::Pattern
+            | StreamField::Locations
+            | StreamField::Address
+            | StreamField::Pipeline
+            | StreamField::Login => element.item("source"),
             StreamField::Renditions => element.item("renditions"),
             StreamField::Size(place) => element.nested("renditions", *place, "size"),
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),

@@ -50,6 +50,8 @@ pub enum StreamField {
     Locations,
     /// The address of a relay.
     Address,
+    /// The text of a custom pipeline.
+    Pipeline,
     /// The user with which a relay logs in.
     Login,
     /// More than one rendition.
@@ -92,6 +94,7 @@ impl fmt::Display for StreamField {
             Self::Pattern => "pattern",
             Self::Locations => "locations",
             Self::Address => "address",
+            Self::Pipeline => "pipeline",
             Self::Login => "user",
             Self::Renditions => "renditions",
             Self::Size(_) => "size",
@@ -164,6 +167,8 @@ pub enum ProblemKind {
     AddressWithLogin,
     #[error("this is not an address ({message}): write one, like \"rtsp://192.0.2.20/stream\"")]
     AddressInvalid { message: String },
+    #[error("the pipeline is empty: write one, like \"videotestsrc is-live=true\"")]
+    PipelineEmpty,
     #[error("this is the stream itself, or one that shows it: choose another address")]
     AddressOfItself,
     #[error("{width}x{height} is not a size that can be served: each side has {least} to {most} pixels")]
@@ -325,6 +330,11 @@ fn check_source(source: &Source, found: &mut Found) {
             for location in source.locations.iter().filter(|location| !location.is_absolute()) {
                 let location = location.display().to_string();
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
+            }
+        }
+        Source::Custom(source) => {
+            if source.pipeline.trim().is_empty() {
+                found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));
             }
         }
         Source::Relay(source) => {

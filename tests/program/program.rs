@@ -63,6 +63,11 @@ impl Stream {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
     }
 
+    /// A pipeline in GStreamer's own words.
+    pub fn custom(id: &str, pipeline: &str) -> Self {
+        Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))
+    }
+
     fn new(id: &str, source: &str) -> Self {
         Self {
             id: id.into(),

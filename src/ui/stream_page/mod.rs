@@ -4,6 +4,7 @@
 mod access_group;
 mod address_rows;
 mod choice_row;
+mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
