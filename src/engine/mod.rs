@@ -21,9 +21,10 @@ mod stream;
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
 pub use server::{Reader, Refusal};
+pub use source::check_pipeline;
 pub use state::{
-    AccessState, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RefusedReader, RelayError,
-    ServerError, ServerState, StreamError, StreamState,
+    AccessState, CustomError, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RefusedReader,
+    RelayError, ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 

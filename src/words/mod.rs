@@ -1,6 +1,7 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod custom;
 mod overlay;
 mod pattern;
 mod picture;
@@ -11,6 +12,7 @@ mod server;
 mod stream;
 
 pub use access::{access_state, schemes};
+pub use custom::custom_error;
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};

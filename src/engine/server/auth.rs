@@ -403,7 +403,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, Source, StreamConfig, User};
+    use crate::config::{PatternSource, Slate, Source, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -416,6 +416,8 @@ mod tests {
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             overlays: Vec::new(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 
