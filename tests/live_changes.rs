@@ -44,6 +44,8 @@ fn stream(id: &str) -> StreamConfig {
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         overlays: Vec::new(),
         transports: ReaderTransport::default_list(),
+        slate: Slate::default(),
+        lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
 }
 

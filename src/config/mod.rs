@@ -14,6 +14,7 @@ mod picture;
 mod replace;
 mod secrets;
 mod server;
+mod slate;
 mod source;
 mod stream;
 mod transport;
@@ -31,9 +32,10 @@ pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use replace::replace as replace_file;
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
-pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
+pub use slate::Slate;
+pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
-pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps, is_encrypted_only};
+pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
 pub use validate::{Field, Problem, ProblemKind, ServerField, StreamField};
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,8 @@ impl Config {
             }],
             overlays: vec![],
             transports: ReaderTransport::default_list(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };
         Self {
             version: migrate::CURRENT,

@@ -35,11 +35,6 @@ impl ReaderTransport {
     }
 }
 
-/// Whether these ways, and no other, are encrypted.
-pub fn is_encrypted_only(transports: &[ReaderTransport]) -> bool {
-    transports == [ReaderTransport::Rtsps]
-}
-
 /// UDP ports that readers' firewalls can be opened for: `"50000-50099"` in the file, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -2,7 +2,7 @@
 
 use super::{
     Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport, Readers, Rendition,
-    ServerConfig, Size, Source, StreamConfig,
+    ServerConfig, Size, Slate, Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -24,6 +24,8 @@ const OVERLAY_CHARACTERS: usize = 500;
 const INTERFACE_NAME: usize = 15;
 /// Those below are the network's own, and are never routed (RFC 5771, section 4).
 const FIRST_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 0);
+/// Seconds that a source may bring no picture: most cameras have one each second, and nobody waits for a minute.
+const LOST_AFTER: RangeInclusive<u32> = 1..=60;
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub enum StreamField {
     Locations,
     /// The address of a relay.
     Address,
+    /// The text of a custom pipeline.
+    Pipeline,
     /// The user with which a relay logs in.
     Login,
     /// More than one rendition.
@@ -81,6 +85,8 @@ pub enum StreamField {
     /// The overlay at this place of the list.
     Overlay(usize),
     Transports,
+    Slate,
+    LostAfter,
 }
 
 impl fmt::Display for Problem {
@@ -124,6 +130,7 @@ impl fmt::Display for StreamField {
             Self::Pattern => "pattern",
             Self::Locations => "locations",
             Self::Address => "address",
+            Self::Pipeline => "pipeline",
             Self::Login => "user",
             Self::Renditions => "renditions",
             Self::Size(_) => "size",
@@ -131,6 +138,8 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::Slate => "slate",
+            Self::LostAfter => "lost_after_seconds",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
             Self::Transports => "transports",
         })
@@ -195,6 +204,8 @@ pub enum ProblemKind {
     AddressWithLogin,
     #[error("this is not an address ({message}): write one, like \"rtsp://192.0.2.20/stream\"")]
     AddressInvalid { message: String },
+    #[error("the pipeline is empty: write one, like \"videotestsrc is-live=true\"")]
+    PipelineEmpty,
     #[error("this is the stream itself, or one that shows it: choose another address")]
     AddressOfItself,
     #[error("{width}x{height} is not a size that can be served: each side has {least} to {most} pixels")]
@@ -249,6 +260,8 @@ pub enum ProblemKind {
         "the stream is read by RTSPS alone, which the server does not offer: add [server.rtsps], or another transport"
     )]
     RtspsOff,
+    #[error("a source is lost after {least} to {most} seconds, not {seconds}")]
+    LostAfterOutOfRange { seconds: u32, least: u32, most: u32 },
 }
 
 impl Config {
@@ -288,6 +301,7 @@ impl Config {
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
             }
+            check_loss(stream, &mut found);
             problems.extend(found.into_iter().map(|(field, what)| Problem {
                 field: Field::Stream { index, id: stream.id.clone(), field },
                 what,
@@ -432,6 +446,11 @@ fn check_source(source: &Source, found: &mut Found) {
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
             }
         }
+        Source::Custom(source) => {
+            if source.pipeline.trim().is_empty() {
+                found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));
+            }
+        }
         Source::Relay(source) => {
             if let Err(what) = address::check(&source.address) {
                 found.push((StreamField::Address, what));
@@ -479,6 +498,20 @@ fn is_served(numerator: u32, denominator: u32) -> bool {
     let fits = |part: u32| part > 0 && i32::try_from(part).is_ok();
     let (frames, seconds) = (u64::from(numerator), u64::from(denominator));
     fits(numerator) && fits(denominator) && frames * SLOWEST_SECONDS >= seconds && frames <= FASTEST * seconds
+}
+
+fn check_loss(stream: &StreamConfig, found: &mut Found) {
+    if let Slate::Picture(location) = &stream.slate
+        && !location.is_absolute()
+    {
+        let location = location.display().to_string();
+        found.push((StreamField::Slate, ProblemKind::LocationNotAbsolute { location }));
+    }
+    let seconds = stream.lost_after_seconds;
+    if !LOST_AFTER.contains(&seconds) {
+        let (least, most) = (*LOST_AFTER.start(), *LOST_AFTER.end());
+        found.push((StreamField::LostAfter, ProblemKind::LostAfterOutOfRange { seconds, least, most }));
+    }
 }
 
 fn check_overlay(overlay: &Overlay) -> Option<ProblemKind> {
@@ -546,6 +579,8 @@ mod tests {
             renditions: vec![],
             overlays: vec![],
             transports: ReaderTransport::default_list(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

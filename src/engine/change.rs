@@ -45,7 +45,9 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
             overlays: Vec::new(),
-            transports: crate::config::ReaderTransport::default_list(),
+            transports: ReaderTransport::default_list(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

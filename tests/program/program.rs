@@ -39,8 +39,8 @@ pub struct Stream {
     source: String,
     picture: String,
     access: String,
+    lines: String,
     overlays: String,
-    transports: String,
 }
 
 impl Stream {
@@ -63,14 +63,19 @@ impl Stream {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
     }
 
+    /// A pipeline in GStreamer's own words.
+    pub fn custom(id: &str, pipeline: &str) -> Self {
+        Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))
+    }
+
     fn new(id: &str, source: &str) -> Self {
         Self {
             id: id.into(),
             source: source.into(),
             picture: "size = \"1280x720\"\nframe_rate = \"25\"".into(),
             access: "read = \"anyone\"".into(),
+            lines: String::new(),
             overlays: String::new(),
-            transports: String::new(),
         }
     }
 
@@ -88,7 +93,13 @@ impl Stream {
 
     /// Readable by these transports alone.
     pub fn transports(mut self, transports: &[&str]) -> Self {
-        self.transports = format!("transports = {transports:?}\n");
+        writeln!(self.lines, "transports = {transports:?}").unwrap();
+        self
+    }
+
+    /// Further lines of its table.
+    pub fn lines(mut self, lines: &str) -> Self {
+        self.lines = lines.into();
         self
     }
 
@@ -104,10 +115,10 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
     for user in users {
         write!(text, "\n[[users]]\nname = \"{user}\"\n").unwrap();
     }
-    for Stream { id, source, picture, access, overlays, transports } in streams {
+    for Stream { id, source, picture, access, lines, overlays } in streams {
         write!(
             text,
-            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{transports}\
+            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{lines}\n\
              [[streams.renditions]]\n{picture}\n{overlays}"
         )
         .unwrap();

@@ -11,16 +11,18 @@ mod ffi;
 #[cfg(test)]
 mod keep_alive;
 mod readers;
+mod refusals;
 mod timestamp_guard;
 mod ways;
 
 pub use auth::{AccessTable, access_state};
 pub use readers::Reader;
+pub use refusals::Refusal;
 
 use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::state::ServerError;
+use super::state::{RefusalReason, ServerError};
 use crate::config::{Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
 use delivery::Delivery;
@@ -32,6 +34,7 @@ use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
 use readers::Readers;
+use refusals::{RefusalReports, Refusals};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -108,6 +111,7 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    refusals: Refusals,
     time: TimeLine,
     ways: Arc<Ways>,
     delivery: RefCell<Delivery>,
@@ -130,16 +134,18 @@ impl Server {
         server.set_thread_pool(Some(&threads));
         let mounts = Arc::new(Mounts::default());
         let ways = Arc::new(Ways::new(&mounts));
-        let auth = Auth::new(ways.clone());
+        let refusals = Refusals::new(&mounts);
+        let auth = Auth::new(ways.clone(), refusals.reports());
         server.set_auth(Some(&auth));
 
         let readers = Readers::new(&sessions);
         server.connect_client_connected({
-            let (mounts, auth, reports) = (mounts.clone(), auth.clone(), readers.reports());
+            let (mounts, auth, reports, refusals) =
+                (mounts.clone(), auth.clone(), readers.reports(), refusals.reports());
             let ways = ways.clone();
             move |_, client| {
                 ways.accepted(client);
-                watch_client(client, &mounts, &auth, &reports);
+                watch_client(client, &mounts, &auth, &reports, &refusals);
             }
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
@@ -158,6 +164,7 @@ impl Server {
             mounts,
             auth,
             readers,
+            refusals,
             time,
             ways,
             delivery: RefCell::new(Delivery::new(&ServerConfig::default(), &LocalAddresses::default())),
@@ -170,6 +177,10 @@ impl Server {
 
     pub fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Decides from now on by this table who may read what.
@@ -376,15 +387,24 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
+fn watch_client(
+    client: &RTSPClient,
+    mounts: &Arc<Mounts>,
+    auth: &Auth,
+    reports: &readers::Reports,
+    refusals: &RefusalReports,
+) {
     client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
-        let mounts = mounts.clone();
+        let (mounts, refusals) = (mounts.clone(), refusals.clone());
         move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
             .and_then(|path| mounts.find(&path))
         {
-            Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
+            Some(mount) if !mount.feed.is_serving() => {
+                refusals.tell(context, RefusalReason::SourceNotDelivering);
+                RTSPStatusCode::ServiceUnavailable
+            }
             _ => RTSPStatusCode::Ok,
         }
     };

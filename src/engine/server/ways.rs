@@ -4,6 +4,7 @@
 use super::readers::{ClientKey, client_key};
 use super::{Mounts, ffi};
 use crate::config::ReaderTransport;
+use crate::engine::RefusalReason;
 use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod, RTSPStatusCode};
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPClient, RTSPContext};
@@ -29,7 +30,29 @@ pub struct Ways {
     encrypted: Arc<Mutex<HashSet<ClientKey>>>,
 }
 
+/// How a request is answered that is not let through, and why.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: RTSPStatusCode,
+    pub reason: RefusalReason,
+}
+
+impl Refused {
+    fn new(status: RTSPStatusCode, asked: impl Into<String>) -> Self {
+        Self { status, reason: RefusalReason::TransportNotAllowed { asked: asked.into() } }
+    }
+}
+
 impl Way {
+    /// As the standards call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "RTSP",
+            Self::Http => "HTTP",
+            Self::Encrypted => "RTSPS",
+        }
+    }
+
     fn fits(self, transport: ReaderTransport) -> bool {
         use ReaderTransport::*;
         match self {
@@ -96,8 +119,8 @@ impl Ways {
     }
 
     /// Lets a request through that its stream has a transport for, and leaves to SETUP only the offers that the
-    /// stream allows. Otherwise this is the status to answer.
-    pub fn admit(&self, context: &RTSPContext) -> Result<(), RTSPStatusCode> {
+    /// stream allows.
+    pub fn admit(&self, context: &RTSPContext) -> Result<(), Refused> {
         let way = self.way(context);
         // GIO has no way to keep the library from older versions, which other streams' cameras may need.
         if way == Way::Encrypted
@@ -106,7 +129,7 @@ impl Ways {
                 gio::TlsProtocolVersion::Tls12 | gio::TlsProtocolVersion::Tls13
             )
         {
-            return Err(RTSPStatusCode::Forbidden);
+            return Err(Refused::new(RTSPStatusCode::Forbidden, "TLS 1.1"));
         }
         let method = ffi::request_method(context);
         // What a program can do is no secret, and nobody is kept from leaving.
@@ -118,8 +141,7 @@ impl Ways {
             return Ok(());
         };
         if !mount.transports.iter().any(|transport| way.fits(*transport)) {
-            tracing::debug!("{way:?}: stream {} is not read this way", mount.stream);
-            return Err(RTSPStatusCode::Forbidden);
+            return Err(Refused::new(RTSPStatusCode::Forbidden, way.name()));
         }
         if method != RTSPMethod::SETUP {
             return Ok(());
@@ -130,8 +152,7 @@ impl Ways {
         }
         let allowed = allowed(&offers, way, &mount.transports);
         if allowed.is_empty() {
-            tracing::debug!("{way:?}: stream {} allows none of {offers}", mount.stream);
-            return Err(RTSPStatusCode::UnsupportedTransport);
+            return Err(Refused::new(RTSPStatusCode::UnsupportedTransport, names(&offers)));
         }
         ffi::set_request_header(context, RTSPHeaderField::Transport, &allowed.join(","));
         Ok(())
@@ -142,6 +163,21 @@ impl Ways {
 fn allowed<'a>(offers: &'a str, way: Way, transports: &[ReaderTransport]) -> Vec<&'a str> {
     let fits = |offer: &&str| way.transport(offer).is_some_and(|transport| transports.contains(&transport));
     offers.split(',').map(str::trim).filter(fits).collect()
+}
+
+/// What the offers of a Transport header are called.
+fn names(offers: &str) -> String {
+    let name = |offer: &str| match ffi::lower_transport(offer.trim()) {
+        Some(RTSPLowerTrans::TCP) => "TCP",
+        Some(RTSPLowerTrans::UDP) => "UDP",
+        Some(RTSPLowerTrans::UDP_MCAST) => "multicast",
+        _ => "?",
+    };
+    let mut names: Vec<&str> = offers.split(',').map(name).collect();
+    names.dedup();
+    // One that sends a long list is told of in a short one.
+    names.truncate(ReaderTransport::ALL.len());
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -162,6 +198,12 @@ mod tests {
         assert_eq!(allowed(Way::Http, &[Udp, Tcp, Rtsps]), [""; 0]);
         assert_eq!(allowed(Way::Encrypted, &ReaderTransport::ALL), [tcp]);
         assert_eq!(allowed(Way::Encrypted, &[Udp, Tcp, Http, Multicast]), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_named_in_short() {
+        assert_eq!(names("RTP/AVP;unicast;client_port=4-5,RTP/AVP/TCP,RTP/AVP/TCP,x"), "UDP, TCP, ?");
+        assert!(names(&"RTP/AVP/TCP,x,".repeat(1000)).len() < 100);
     }
 
     #[test]

@@ -4,14 +4,17 @@
 mod access_group;
 mod address_rows;
 pub(super) mod choice_row;
+mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
+mod loss_group;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
 mod relay_rows;
 mod source_group;
+mod steps;
 pub(super) mod text_row;
 mod transport_group;
 mod user_dialog;
@@ -33,6 +36,7 @@ use glib::subclass::InitializingObject;
 use gtk::gdk;
 use identity_group::IdentityGroup;
 use leave_dialog::Answer;
+use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
@@ -47,6 +51,7 @@ struct Groups {
     source: SourceGroup,
     picture: PictureGroup,
     overlays: OverlayGroup,
+    loss: LossGroup,
     access: AccessGroup,
     transports: TransportGroup,
 }
@@ -186,6 +191,7 @@ impl StreamPage {
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
             overlays: OverlayGroup::new(&form),
+            loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
             transports: TransportGroup::new(&form),
             form,
@@ -195,6 +201,7 @@ impl StreamPage {
             &groups.source.widget,
             &groups.picture.widget,
             &groups.overlays.widget,
+            &groups.loss.widget,
             &groups.access.widget,
             &groups.transports.widget,
         ] {
@@ -319,6 +326,7 @@ impl StreamPage {
         groups.source.show(&stream);
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
+        groups.loss.show(&stream);
         groups.access.show(&stream);
         groups.transports.show(&stream);
         self.show_addresses();
