@@ -1,6 +1,8 @@
-//! What is set for all streams: where the server listens, and who its users are. Opened over the window.
+//! What is set for all streams: where the server listens, who its users are, and what they may watch. Opened over
+//! the window.
 
 mod add_user_page;
+mod rights_page;
 mod server_page;
 mod user_page;
 mod users_page;
@@ -8,6 +10,7 @@ mod users_page;
 use crate::control::Control;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
+use rights_page::RightsPage;
 use server_page::ServerPage;
 use users_page::UsersPage;
 
@@ -43,6 +46,7 @@ impl Preferences {
         preferences.set_focus(Some(server.first_row()));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
+        preferences.add(&RightsPage::new(control));
         preferences
     }
 }
