@@ -33,9 +33,12 @@ access = { read = ["guest"] }
 
 def written(window, name):
     """What a field says to a screen reader."""
-    fields = [n for n in window.nodes() if n.get_name() == name]
-    field = next(n for found in fields for n in walk(found) if n.get_editable_text_iface() is not None)
-    return Atspi.Text.get_text(field.get_text_iface(), 0, -1)
+
+    def field():
+        fields = [n for n in window.nodes() if n.get_name() == name]
+        return next((n for found in fields for n in walk(found) if n.get_editable_text_iface() is not None), None)
+
+    return Atspi.Text.get_text(wait_for(f"the field {name}", field).get_text_iface(), 0, -1)
 
 
 def a_file_that_is_pasted_is_added(window):
@@ -60,7 +63,7 @@ def a_text_that_is_no_file_is_not_pasted(window):
         # The dialog of before is out of the way.
         window.focus("Turn on Lobby")
         window.key("ctrl+v")
-        window.find("There is no file and no address to paste")
+        window.hears("There is no file and no address to paste")
         # Where one writes it is pasted as everywhere.
         window.key("ctrl+f")
         window.find("Search streams")
@@ -156,7 +159,7 @@ def a_locked_keyring_is_said_and_unlocked():
             window.focus("Password")
             window.type("Password", "correct horse")
             window.key("Return")
-            window.find("Password set")
+            window.hears("Password set")
             window.leave("Remove User", "Add User…")
             window.says("Lobby", "Protected")
             assert not os.path.exists(window.passwords)
@@ -171,7 +174,7 @@ def a_locked_keyring_is_said_and_unlocked():
             assert probe(url) == "", "nobody is let in"
             # Nobody answers the question for its password.
             window.press("Unlock")
-            window.find("The keyring stays locked")
+            window.hears("The keyring stays locked")
             keyring("unlock")
             window.press("Unlock")
             window.says("Lobby", "Protected")
