@@ -15,7 +15,7 @@ pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use server::{place, server_state};
-pub use stream::{left_off, stream_state, viewers};
+pub use stream::{bitrate, left_off, stream_state, viewers};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

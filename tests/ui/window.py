@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from drive.program import DEADLINE, PROGRAM, Window, run, wait_for
+from drive.reader import Viewer
 
 CONFIG = """
 version = 1
@@ -66,6 +67,19 @@ def a_pattern_is_added_in_two_steps(window):
     window.says("Color Bars", "Live")
     added = window.saved()["streams"][-1]
     assert added["path"] == "/color-bars", added
+
+
+def a_card_says_how_much_is_sent(window):
+    sent = lambda: [n.get_name() for n in window.nodes() if re.fullmatch(r"[\d.]+ [kM]bit/s", n.get_name())]  # noqa: E731
+    assert not sent(), "nobody watches"
+    with Viewer(window.address("/lobby")):
+        window.says("Lobby", "1 viewer")
+        wait_for("the bitrate", sent)
+    window.press("Turn on Lobby")
+    window.says("Lobby", "Off")
+    wait_for("no bitrate", lambda: not sent())
+    window.press("Turn on Lobby")
+    window.says("Lobby", "Live")
 
 
 def wrong_input_is_marked_as_it_is_typed(window):
@@ -335,6 +349,7 @@ def main():
     in_one_window = [
         a_card_says_what_its_stream_does,
         a_pattern_is_added_in_two_steps,
+        a_card_says_how_much_is_sent,
         wrong_input_is_marked_as_it_is_typed,
         a_switch_applies_at_once,
         what_is_removed_can_be_brought_back,

@@ -1,6 +1,7 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
 use super::Window;
+use super::direction;
 use super::error_text::secret_error;
 use super::password_row;
 use super::problem_row::ProblemRow;
@@ -161,6 +162,8 @@ mod imp {
                     dialog.fill_in();
                 }
             });
+            direction::keep_typed(&*self.path_row);
+            direction::keep_typed(&*self.address_row);
             let weak = dialog.downgrade();
             self.path_row.connect_changed(move |_| {
                 if let Some(dialog) = weak.upgrade()

@@ -110,6 +110,9 @@ mod imp {
             class.install_action("win.show-address-stream", string, |window, _, id| {
                 window.show_address(&text(id.cloned()));
             });
+            class.install_action_async("win.choose-file-stream", string, |window, _, id| async move {
+                window.choose_file(&text(id)).await;
+            });
             class.install_action_async("win.remove-stream", string, |window, _, id| async move {
                 window.remove_stream(&text(id)).await;
             });
