@@ -82,6 +82,20 @@ def files_that_are_dropped_are_added(window):
     assert window.saved()["streams"][-1]["source"]["file"]["locations"] == [VIDEO]
 
 
+def a_file_is_served_with_a_password_in_three_clicks(window):
+    with OtherProgram("files", VIDEO) as other:
+        other.drop_on("Headwater")
+        window.find("bigbuckbunny.mp4")
+    for click in ("Ask for a Password", "Add", "Copy Address With Password"):
+        window.press(click)
+    window.hears("Address copied with the password of “guest”")
+    assert window.saved()["streams"][-1]["access"]["read"] == ["guest"]
+    address = clipboard()
+    assert address.startswith(f"rtsp://guest:{window.password('guest')}@"), address
+    wait_for("a picture", lambda: probe(address))
+    assert probe(window.address(address[address.rindex("/") :])) == "", "without the password"
+
+
 def an_address_that_is_dropped_is_added(window):
     with OtherProgram("text", "rtsp://127.0.0.1:9/door") as other:
         other.drop_on("Headwater")
@@ -208,6 +222,7 @@ def main():
         files_that_are_pasted_as_text_are_added,
         a_text_that_is_no_file_is_not_pasted,
         files_that_are_dropped_are_added,
+        a_file_is_served_with_a_password_in_three_clicks,
         an_address_that_is_dropped_is_added,
         an_address_is_copied,
         a_password_is_made_up_shown_and_copied,
