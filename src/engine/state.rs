@@ -6,7 +6,7 @@ pub use refusal::{LimitScope, RefusalReason, RefusedReader};
 
 use crate::config::Codec;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What a stream does now.
@@ -26,6 +26,21 @@ pub enum StreamState {
     Reconnecting { reason: StreamError, next_try: SystemTime },
     /// It cannot work as it is configured, and is not tried again before that changes.
     Failed { reason: StreamError },
+}
+
+impl StreamState {
+    /// The file of the source without which there is no picture: another one in its place would be the way out.
+    pub fn unusable_file(&self) -> Option<&Path> {
+        let (Self::Reconnecting { reason, .. } | Self::Failed { reason }) = self else { return None };
+        match reason {
+            StreamError::FileMissing { path }
+            | StreamError::FileEmpty { path }
+            | StreamError::FileUnreadable { path, .. }
+            | StreamError::NoVideo { path }
+            | StreamError::FileDamaged { path, .. } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// Why a stream has no picture. In English, for logs; `words` says it to the user.

@@ -9,6 +9,10 @@ use glib::subclass::prelude::*;
 use gst::prelude::*;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+/// Seconds between two looks at the bitrate: long enough for a key frame of each, which is many times larger.
+const BITRATE_PERIOD: u32 = 2;
 
 mod imp {
     use super::*;
@@ -29,6 +33,10 @@ mod imp {
         /// How many readers watch.
         #[property(get, set)]
         pub viewers: Cell<u32>,
+        /// Of the pictures that are served, on the average of the last seconds: thousand bits a second. 0 while
+        /// nobody watches.
+        #[property(get)]
+        pub bitrate: Cell<u32>,
         /// What is served, once that is known.
         #[property(get, nullable)]
         pub encoding: RefCell<Option<Encoding>>,
@@ -85,6 +93,7 @@ impl Stream {
         stream.imp().commands.set(commands).expect("set once, here");
         stream.imp().feed.set(feed).expect("set once, here");
         stream.imp().events.set(received.clone()).expect("set once, here");
+        stream.watch_bitrate();
         let weak = stream.downgrade();
         glib::spawn_future_local(async move {
             while let Ok(event) = received.recv().await {
@@ -93,6 +102,22 @@ impl Stream {
             }
         });
         Ok(stream)
+    }
+
+    fn watch_bitrate(&self) {
+        let (weak, mut last) = (self.downgrade(), (Instant::now(), 0));
+        // At the same moment for all streams: the processor wakes up once.
+        glib::timeout_add_seconds_local(BITRATE_PERIOD, move || {
+            let Some(stream) = weak.upgrade() else { return glib::ControlFlow::Break };
+            let now = (Instant::now(), stream.feed().bytes());
+            let bits = 8.0 * now.1.saturating_sub(last.1) as f64;
+            let kbps = (bits / 1000.0 / (now.0 - last.0).as_secs_f64()).round() as u32;
+            last = now;
+            if stream.imp().bitrate.replace(kbps) != kbps {
+                stream.notify_bitrate();
+            }
+            glib::ControlFlow::Continue
+        });
     }
 
     fn on_event(&self, event: Event) {

@@ -22,7 +22,7 @@ pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use refusal::refusal;
 pub use server::{place, server_state};
-pub use stream::{left_off, stream_state, viewers};
+pub use stream::{bitrate, left_off, stream_state, viewers};
 pub use transport::{transport, transports};
 
 /// What is said of a state or an error.

@@ -1,8 +1,10 @@
-//! What is set for all streams: where the server listens, and who its users are. Opened over the window.
+//! What is set for all streams: where the server listens, who its users are, and what they may watch. Opened over
+//! the window.
 
 mod add_user_page;
 mod delivery_group;
 mod encryption_group;
+mod rights_page;
 mod server_page;
 mod user_page;
 mod users_page;
@@ -13,6 +15,7 @@ use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use encryption_group::EncryptionGroup;
+use rights_page::RightsPage;
 use server_page::ServerPage;
 use users_page::UsersPage;
 
@@ -50,6 +53,7 @@ impl Preferences {
         server.add(&delivery_group::new(control));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
+        preferences.add(&RightsPage::new(control));
         preferences
     }
 }

@@ -44,6 +44,10 @@ mod imp {
         #[template_child]
         pub viewers: TemplateChild<gtk::Label>,
         #[template_child]
+        pub bitrate: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub choose_button: TemplateChild<gtk::Button>,
+        #[template_child]
         pub refusal: TemplateChild<gtk::Box>,
         #[template_child]
         pub refusal_label: TemplateChild<gtk::Label>,
@@ -82,9 +86,16 @@ mod imp {
             class.install_action("card.copy-with-password", string, |card, _, user| {
                 card.copy_with_password(user.and_then(|user| user.str()).unwrap_or_default());
             });
-            for action in
-                ["open", "show-address", "rename", "duplicate", "remove", "move-earlier", "move-later"]
-            {
+            for action in [
+                "open",
+                "show-address",
+                "rename",
+                "duplicate",
+                "remove",
+                "move-earlier",
+                "move-later",
+                "choose-file",
+            ] {
                 class.install_action(&format!("card.{action}"), None, move |card, _, _| {
                     card.ask_window(&format!("win.{action}-stream"));
                 });
@@ -137,6 +148,8 @@ mod imp {
             });
             card.add_controller(secondary_click);
 
+            // Its label would go before its name.
+            self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             card.connect_movable_notify(|card| card.update_menu());
             card.follow_drags();
         }
@@ -195,6 +208,7 @@ impl StreamCard {
             follow("path", Self::show_address),
             follow("state", Self::show_state),
             follow("viewers", Self::show_viewers),
+            follow("bitrate", Self::show_bitrate),
             follow("access", Self::show_access),
         ]);
         self.show_name();
@@ -202,6 +216,7 @@ impl StreamCard {
         self.show_state();
         self.show_switch();
         self.show_viewers();
+        self.show_bitrate();
         self.show_access();
     }
 
@@ -224,6 +239,7 @@ impl StreamCard {
         let stream = [("stream", name.as_str())];
         call(self.upcast_ref(), &name);
         // Translators: {stream} is the name of a stream, here and below.
+        call(imp.choose_button.upcast_ref(), &gettext_f("Choose another file for {stream}", &stream));
         call(imp.open_button.upcast_ref(), &gettext_f("Open {stream}", &stream));
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &stream));
         call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &stream));
@@ -247,6 +263,13 @@ impl StreamCard {
         self.imp().viewers.set_label(&words::viewers(stream.viewers()));
     }
 
+    fn show_bitrate(&self) {
+        let Some(stream) = self.stream() else { return };
+        let (label, kbps) = (&self.imp().bitrate, stream.bitrate());
+        label.set_label(&words::bitrate(kbps));
+        label.set_visible(kbps > 0);
+    }
+
     /// An open stream says nothing; one with a password has a lock; one that refuses everybody says why.
     fn show_access(&self) {
         let Some(stream) = self.stream() else { return };
@@ -268,6 +291,7 @@ impl StreamCard {
         let words = words::stream_state(&state);
         let (icon, style) = look(&state);
 
+        imp.choose_button.set_visible(state.unusable_file().is_some());
         imp.state_word.set_label(&words.title);
         imp.state_icon.set_icon_name(Some(icon));
         for widget in [imp.state_icon.upcast_ref::<gtk::Widget>(), imp.state_word.upcast_ref()] {
