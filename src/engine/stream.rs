@@ -33,8 +33,8 @@ mod imp {
         /// How many readers watch.
         #[property(get, set)]
         pub viewers: Cell<u32>,
-        /// Of the pictures that are served, on the average of the last seconds: thousand bits a second. 0 while
-        /// nobody watches.
+        /// Of the encoded pictures, on the average of the last seconds: thousand bits a second. 0 while nothing
+        /// is encoded, since nobody watches.
         #[property(get)]
         pub bitrate: Cell<u32>,
         /// What is served, once that is known.

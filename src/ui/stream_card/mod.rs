@@ -208,7 +208,7 @@ impl StreamCard {
             follow("path", Self::show_address),
             follow("state", Self::show_state),
             follow("viewers", Self::show_viewers),
-            follow("bitrate", Self::show_bitrate),
+            follow("bitrate", Self::show_viewers),
             follow("access", Self::show_access),
         ]);
         self.show_name();
@@ -216,7 +216,6 @@ impl StreamCard {
         self.show_state();
         self.show_switch();
         self.show_viewers();
-        self.show_bitrate();
         self.show_access();
     }
 
@@ -260,14 +259,10 @@ impl StreamCard {
 
     fn show_viewers(&self) {
         let Some(stream) = self.stream() else { return };
-        self.imp().viewers.set_label(&words::viewers(stream.viewers()));
-    }
-
-    fn show_bitrate(&self) {
-        let Some(stream) = self.stream() else { return };
-        let (label, kbps) = (&self.imp().bitrate, stream.bitrate());
-        label.set_label(&words::bitrate(kbps));
-        label.set_visible(kbps > 0);
+        let (imp, viewers, kbps) = (self.imp(), stream.viewers(), stream.bitrate());
+        imp.viewers.set_label(&words::viewers(viewers));
+        imp.bitrate.set_label(&words::bitrate(kbps));
+        imp.bitrate.set_visible(viewers > 0 && kbps > 0);
     }
 
     /// An open stream says nothing; one with a password has a lock; one that refuses everybody says why.
