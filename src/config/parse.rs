@@ -188,6 +188,7 @@ fn at(list: &Item, index: usize) -> Option<Element<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ServerConfig;
     use super::*;
 
     const WHOLE: &str = include_str!("../../tests/data/config/version-1.toml");
@@ -322,6 +323,19 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.starts_with(sentence), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_problem_of_the_server_is_found_again_or_the_table_that_it_belongs_to() {
+        let text = "version = 1\n[server]\nudp_ports = \"1-2\"\n[server.rtsps]\nport = 8554\n";
+        let number = |field| line_of(text, &Field::Server(field)).map(|line| line.number);
+        assert_eq!(number(ServerField::UdpPorts), Some(3));
+        assert_eq!(number(ServerField::RtspsPort), Some(5));
+        assert_eq!(number(ServerField::Key), Some(4), "the table");
+        assert_eq!(number(ServerField::MulticastPort), Some(2), "the table around it");
+        let parsed = parse(text).unwrap().1.server;
+        assert!(parsed.rtsps.enabled, "a table is enough");
+        assert!(!ServerConfig::default().rtsps.enabled);
     }
 
     #[test]

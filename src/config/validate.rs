@@ -848,6 +848,83 @@ mod tests {
         }
     }
 
+    /// The problems of the server after a change.
+    fn of_server(edit: impl FnOnce(&mut ServerConfig)) -> Vec<(ServerField, ProblemKind)> {
+        let mut config = config([]);
+        edit(&mut config.server);
+        let problems = config.validate().into_iter();
+        let server = problems.map(|problem| match problem.field {
+            Field::Server(field) => (field, problem.what),
+            other => panic!("{other:?}"),
+        });
+        server.collect()
+    }
+
+    #[test]
+    fn ports_of_the_server_are_such_that_all_can_be_had() {
+        let ports = |text: &str| of_server(|server| server.udp_ports = Some(text.parse().unwrap()));
+        assert_eq!(ports("50000-50001"), []);
+        assert_eq!(ports("50001-50002"), [(ServerField::UdpPorts, ProblemKind::PortsEmpty)]);
+        let rtsps =
+            |enabled, port| of_server(|server| server.rtsps = Rtsps { enabled, port, ..Rtsps::default() });
+        assert_eq!(rtsps(true, 8322), []);
+        assert_eq!(rtsps(false, 8554), []);
+        assert_eq!(rtsps(true, 8554), [(ServerField::RtspsPort, ProblemKind::PortTwice { port: 8554 })]);
+        let port = |port| of_server(|server| server.multicast.port = port);
+        assert_eq!(port(6000), []);
+        assert_eq!(port(6001), [(ServerField::MulticastPort, ProblemKind::PortOdd { port: 6001 })]);
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_go_together() {
+        let files = |certificate: Option<&str>, key: Option<&str>| {
+            of_server(|server| {
+                server.rtsps.certificate = certificate.map(Into::into);
+                server.rtsps.key = key.map(Into::into);
+            })
+        };
+        assert_eq!(files(Some("/a.pem"), Some("/a.key")), []);
+        let alone = ProblemKind::CertificateWithoutKey;
+        assert_eq!(files(Some("/a.pem"), None), [(ServerField::Key, alone.clone())]);
+        assert_eq!(files(None, Some("/a.key")), [(ServerField::Certificate, alone)]);
+        let file = "a.key".to_owned();
+        let relative = [(ServerField::Key, ProblemKind::FileNotAbsolute { file })];
+        assert_eq!(files(Some("/a.pem"), Some("a.key")), relative);
+    }
+
+    #[test]
+    fn multicast_goes_to_groups_that_may_be_chosen_by_an_interface_that_can_be() {
+        let groups = |text: &str| {
+            let found = of_server(|server| server.multicast.addresses = text.parse().unwrap());
+            found.into_iter().map(|(_, what)| what).collect::<Vec<_>>()
+        };
+        assert_eq!(groups("239.1.2.3"), []);
+        for wrong in ["224.0.0.251", "192.0.2.1-192.0.2.9", "239.255.255.0-240.0.0.0"] {
+            assert_eq!(groups(wrong), [ProblemKind::GroupsNotMulticast], "{wrong}");
+        }
+        assert_eq!(groups("239.1.2.4-239.1.2.3"), [ProblemKind::GroupsReversed]);
+        let interface = |name: &str| of_server(|server| server.multicast.interface = name.into()).len();
+        assert_eq!(
+            ["eth0", "", "wlp0s20f3", "a b", "eth0/1", "a-name-that-is-long"].map(interface),
+            [0, 0, 0, 1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn a_stream_has_a_way_to_its_readers() {
+        use ReaderTransport::*;
+        let transports = |list: &[ReaderTransport]| after(|stream| stream.transports = list.to_vec());
+        assert_eq!(transports(&[Udp, Multicast]), []);
+        assert_eq!(transports(&[]), [(StreamField::Transports, ProblemKind::TransportsEmpty)]);
+        assert_eq!(transports(&[Udp, Udp]), [(StreamField::Transports, ProblemKind::TransportRepeated)]);
+        assert_eq!(transports(&[Rtsps]), [(StreamField::Transports, ProblemKind::RtspsOff)]);
+        let mut lobby = stream("lobby");
+        lobby.transports = vec![Rtsps];
+        let mut config = config([lobby]);
+        config.server.rtsps.enabled = true;
+        assert_eq!(config.validate(), []);
+    }
+
     #[test]
     fn a_text_is_one_that_a_picture_can_show() {
         assert_eq!(text(&"ä".repeat(500)), []);

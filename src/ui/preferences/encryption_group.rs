@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-pub struct EncryptionGroup {
+struct EncryptionGroup {
     control: Control,
     switch: adw::SwitchRow,
     port: Rc<TextRow>,
@@ -38,52 +38,51 @@ impl Drop for EncryptionGroup {
     }
 }
 
-impl EncryptionGroup {
-    /// It lives as long as its widget.
-    pub fn new(control: &Control) -> adw::PreferencesGroup {
-        let widget = adw::PreferencesGroup::builder()
-            .title(gettext("Encryption"))
-            .description(gettext("Addresses begin with rtsps:// then."))
-            .build();
-        let switch = adw::SwitchRow::builder().title(gettext("Encrypted Connections (RTSPS)")).build();
-        let certificate = adw::ActionRow::builder().title(gettext("Certificate")).use_markup(false).build();
-        certificate.add_css_class("property");
-        let own = gtk::Button::builder()
-            .icon_name("edit-undo-symbolic")
-            .tooltip_text(gettext("Use Headwater’s Own Certificate"))
-            .valign(gtk::Align::Center)
-            .css_classes(["flat"])
-            .build();
-        let choose = gtk::Button::builder()
-            .label(gettext("Choose…"))
-            .tooltip_text(gettext("Choose a Certificate and Its Key"))
-            .valign(gtk::Align::Center)
-            .build();
-        certificate.add_suffix(&own);
-        certificate.add_suffix(&choose);
-        let group = Rc::new(Self {
-            port: port_row(control),
-            control: control.clone(),
-            switch,
-            state: property_row(),
-            fingerprint: fingerprint_row(),
-            certificate,
-            certificate_problem: ProblemRow::new(),
-            own,
-            filling: Cell::new(false),
-            handler: RefCell::default(),
-        });
-        widget.add(&group.switch);
-        group.port.add_to(&widget);
-        widget.add(&group.state);
-        widget.add(&group.fingerprint);
-        widget.add(&group.certificate);
-        widget.add(&group.certificate_problem);
-        group.follow(&widget, &choose);
-        group.show();
-        widget
-    }
+pub fn new(control: &Control) -> adw::PreferencesGroup {
+    let widget = adw::PreferencesGroup::builder()
+        .title(gettext("Encryption"))
+        .description(gettext("Addresses begin with rtsps:// then."))
+        .build();
+    let switch = adw::SwitchRow::builder().title(gettext("Encrypted Connections (RTSPS)")).build();
+    let certificate = adw::ActionRow::builder().title(gettext("Certificate")).use_markup(false).build();
+    certificate.add_css_class("property");
+    let own = gtk::Button::builder()
+        .icon_name("edit-undo-symbolic")
+        .tooltip_text(gettext("Use Headwater’s Own Certificate"))
+        .valign(gtk::Align::Center)
+        .css_classes(["flat"])
+        .build();
+    let choose = gtk::Button::builder()
+        .label(gettext("Choose…"))
+        .tooltip_text(gettext("Choose a Certificate and Its Key"))
+        .valign(gtk::Align::Center)
+        .build();
+    certificate.add_suffix(&own);
+    certificate.add_suffix(&choose);
+    let group = Rc::new(EncryptionGroup {
+        port: port_row(control),
+        control: control.clone(),
+        switch,
+        state: property_row(),
+        fingerprint: fingerprint_row(),
+        certificate,
+        certificate_problem: ProblemRow::new(),
+        own,
+        filling: Cell::new(false),
+        handler: RefCell::default(),
+    });
+    widget.add(&group.switch);
+    group.port.add_to(&widget);
+    widget.add(&group.state);
+    widget.add(&group.fingerprint);
+    widget.add(&group.certificate);
+    widget.add(&group.certificate_problem);
+    group.follow(&widget, &choose);
+    group.show();
+    widget
+}
 
+impl EncryptionGroup {
     fn follow(self: &Rc<Self>, widget: &adw::PreferencesGroup, choose: &gtk::Button) {
         let group = Rc::downgrade(self);
         self.switch.connect_active_notify(move |switch| {

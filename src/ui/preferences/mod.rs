@@ -14,7 +14,6 @@ use crate::control::Control;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use encryption_group::EncryptionGroup;
 use rights_page::RightsPage;
 use server_page::ServerPage;
 use users_page::UsersPage;
@@ -49,7 +48,7 @@ impl Preferences {
         let preferences: Self = glib::Object::new();
         let server = ServerPage::new(control);
         preferences.set_focus(Some(server.first_row()));
-        server.add(&EncryptionGroup::new(control));
+        server.add(&encryption_group::new(control));
         server.add(&delivery_group::new(control));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
