@@ -266,7 +266,8 @@ impl Server {
                 }
             },
         );
-        sockets.0.borrow_mut().push((socket, source.attach(None)));
+        source.attach(Some(&glib::MainContext::ref_thread_default()));
+        sockets.0.borrow_mut().push((socket, source));
         Ok(SocketAddr::new(address.ip(), local.port()))
     }
 
@@ -353,12 +354,12 @@ impl Server {
 
 /// Those that are listened at, with what accepts from them.
 #[derive(Debug, Default)]
-struct Sockets(RefCell<Vec<(gio::Socket, glib::SourceId)>>);
+struct Sockets(RefCell<Vec<(gio::Socket, glib::Source)>>);
 
 impl Sockets {
     fn close(&self) {
         for (socket, source) in self.0.take() {
-            source.remove();
+            source.destroy();
             let _ = socket.close();
         }
     }
