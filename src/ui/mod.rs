@@ -7,6 +7,8 @@ mod direction;
 mod error_text;
 mod given_address;
 mod password_row;
+mod picture_file;
+mod pipeline_check;
 mod preferences;
 mod preview;
 mod preview_frame;

@@ -39,6 +39,7 @@ pub struct Stream {
     source: String,
     picture: String,
     access: String,
+    lines: String,
     overlays: String,
 }
 
@@ -62,12 +63,18 @@ impl Stream {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
     }
 
+    /// A pipeline in GStreamer's own words.
+    pub fn custom(id: &str, pipeline: &str) -> Self {
+        Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))
+    }
+
     fn new(id: &str, source: &str) -> Self {
         Self {
             id: id.into(),
             source: source.into(),
             picture: "size = \"1280x720\"\nframe_rate = \"25\"".into(),
             access: "read = \"anyone\"".into(),
+            lines: String::new(),
             overlays: String::new(),
         }
     }
@@ -84,6 +91,18 @@ impl Stream {
         self
     }
 
+    /// Readable by these transports alone.
+    pub fn transports(mut self, transports: &[&str]) -> Self {
+        writeln!(self.lines, "transports = {transports:?}").unwrap();
+        self
+    }
+
+    /// Further lines of its table.
+    pub fn lines(mut self, lines: &str) -> Self {
+        self.lines = lines.into();
+        self
+    }
+
     pub fn clock(mut self, position: &str) -> Self {
         write!(self.overlays, "[[streams.overlays]]\nclock = {{ position = \"{position}\" }}\n").unwrap();
         self
@@ -96,10 +115,10 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
     for user in users {
         write!(text, "\n[[users]]\nname = \"{user}\"\n").unwrap();
     }
-    for Stream { id, source, picture, access, overlays } in streams {
+    for Stream { id, source, picture, access, lines, overlays } in streams {
         write!(
             text,
-            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n\
+            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{lines}\n\
              [[streams.renditions]]\n{picture}\n{overlays}"
         )
         .unwrap();
@@ -175,7 +194,15 @@ impl Home {
                 log.push('\n');
             }
         });
-        Program { home: self, child, lines, addresses: HashMap::new(), log, log_reader: Some(reader) }
+        Program {
+            home: self,
+            child,
+            lines,
+            addresses: HashMap::new(),
+            encrypted: HashMap::new(),
+            log,
+            log_reader: Some(reader),
+        }
     }
 }
 
@@ -233,6 +260,7 @@ pub struct Program {
     child: Child,
     lines: Receiver<String>,
     addresses: HashMap<String, String>,
+    encrypted: HashMap<String, String>,
     log: Arc<Mutex<String>>,
     log_reader: Option<thread::JoinHandle<()>>,
 }
@@ -261,10 +289,27 @@ impl Program {
             if let Some(address) = self.addresses.get(stream) {
                 return address.clone();
             }
-            let line = self.line(deadline);
-            if let Some((name, address)) = line.split_once(": rtsp://") {
-                self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+            self.take_address(deadline);
+        }
+    }
+
+    fn take_address(&mut self, deadline: Instant) {
+        let line = self.line(deadline);
+        if let Some((name, address)) = line.split_once(": rtsp://") {
+            self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+        } else if let Some((name, address)) = line.split_once(": rtsps://") {
+            self.encrypted.insert(name.to_owned(), format!("rtsps://{address}"));
+        }
+    }
+
+    /// As [`Program::address`], for RTSPS.
+    pub fn encrypted_address(&mut self, stream: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(address) = self.encrypted.get(stream) {
+                return address.clone();
             }
+            self.take_address(deadline);
         }
     }
 

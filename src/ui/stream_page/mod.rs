@@ -3,16 +3,20 @@
 
 mod access_group;
 mod address_rows;
-mod choice_row;
+pub(super) mod choice_row;
+mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
+mod loss_group;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
 mod relay_rows;
 mod source_group;
-mod text_row;
+mod steps;
+pub(super) mod text_row;
+mod transport_group;
 mod user_dialog;
 mod viewers_group;
 
@@ -32,10 +36,12 @@ use glib::subclass::InitializingObject;
 use gtk::gdk;
 use identity_group::IdentityGroup;
 use leave_dialog::Answer;
+use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
+use transport_group::TransportGroup;
 
 /// The forms of the page.
 struct Groups {
@@ -45,7 +51,9 @@ struct Groups {
     source: SourceGroup,
     picture: PictureGroup,
     overlays: OverlayGroup,
+    loss: LossGroup,
     access: AccessGroup,
+    transports: TransportGroup,
 }
 
 mod imp {
@@ -183,7 +191,9 @@ impl StreamPage {
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
             overlays: OverlayGroup::new(&form),
+            loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
+            transports: TransportGroup::new(&form),
             form,
         };
         for group in [
@@ -191,7 +201,9 @@ impl StreamPage {
             &groups.source.widget,
             &groups.picture.widget,
             &groups.overlays.widget,
+            &groups.loss.widget,
             &groups.access.widget,
+            &groups.transports.widget,
         ] {
             imp.settings.append(group);
         }
@@ -314,7 +326,9 @@ impl StreamPage {
         groups.source.show(&stream);
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
+        groups.loss.show(&stream);
         groups.access.show(&stream);
+        groups.transports.show(&stream);
         self.show_addresses();
         self.show_waiting();
     }
@@ -382,7 +396,7 @@ impl StreamPage {
 
     fn copy_address(&self) {
         let stream = self.form().stream();
-        if let Some(address) = self.form().control().engine().address(&stream.path()) {
+        if let Some(address) = self.form().control().engine().address(stream) {
             given_address::copy(self, &address);
         }
     }

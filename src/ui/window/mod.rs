@@ -461,7 +461,7 @@ impl Window {
     fn copy_login(&self, id: &str) {
         if let (Some(control), Some(stream)) = (self.control(), self.live_stream(id))
             && let Some(user) = control.logins(id).first()
-            && let Some(address) = control.engine().address(&stream.path())
+            && let Some(address) = control.engine().address(&stream)
         {
             given_address::copy_with_password(&*self.imp().toasts, control, &address, user);
         }
