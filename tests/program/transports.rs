@@ -54,7 +54,7 @@ fn each_transport_is_had_where_it_is_allowed_and_refused_where_it_is_not() {
     assert_eq!(set_up(&udp, TCP).0, 461);
     assert!(set_up(&tcp, &all).1.starts_with("RTP/AVP/TCP"));
     assert_eq!(set_up(&tcp, UDP).0, 461);
-    program.wait_for_log("asked for the transport UDP", 0);
+    program.wait_for_log("asked for the transport multicast", 0);
     // Nothing fits but a tunnel: that is said at once.
     assert_eq!(Client::connect(&http).describe().status, 403);
     assert_eq!(set_up(&http, TCP).0, 403);
