@@ -1,5 +1,6 @@
-//! Where the RTSP server listens.
+//! Where the RTSP server listens, and whom it lets in.
 
+use super::AddressRules;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -11,6 +12,12 @@ pub struct ServerConfig {
     /// TCP port of RTSP; 0 lets the system choose one (for tests).
     #[serde(default = "ServerConfig::default_port")]
     pub port: u16,
+    /// Whether who gives wrong passwords again and again has to wait.
+    #[serde(default = "ServerConfig::default_lock_out", skip_serializing_if = "is_true")]
+    pub lock_out: bool,
+    /// Who may connect at all.
+    #[serde(default, skip_serializing_if = "AddressRules::is_default")]
+    pub addresses: AddressRules,
 }
 
 /// `"localhost"`, `"network"` or one address, IPv4 or IPv6, in the file.
@@ -26,16 +33,29 @@ pub enum Listen {
     Address(IpAddr),
 }
 
+fn is_true(switch: &bool) -> bool {
+    *switch
+}
+
 impl ServerConfig {
     /// 554 is RTSP's own port, which needs root; 8554 is what everybody uses instead.
     const fn default_port() -> u16 {
         8554
     }
+
+    const fn default_lock_out() -> bool {
+        true
+    }
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { listen: Listen::default(), port: Self::default_port() }
+        Self {
+            listen: Listen::default(),
+            port: Self::default_port(),
+            lock_out: Self::default_lock_out(),
+            addresses: AddressRules::default(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! What is set for all streams: where the server listens, and who its users are. Opened over the window.
+//! What is set for all streams: where the server listens, who its users are, and whom it keeps out. Opened over the window.
 
 mod add_user_page;
+mod security_page;
 mod server_page;
 mod user_page;
 mod users_page;
@@ -8,6 +9,7 @@ mod users_page;
 use crate::control::Control;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
+use security_page::SecurityPage;
 use server_page::ServerPage;
 use users_page::UsersPage;
 
@@ -43,6 +45,7 @@ impl Preferences {
         preferences.set_focus(Some(server.first_row()));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
+        preferences.add(&SecurityPage::new(control));
         preferences
     }
 }
