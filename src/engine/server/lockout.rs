@@ -230,13 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn the_mistakes_of_one_user_lock_out_nobody_else_at_that_address() {
+    fn the_mistakes_of_a_few_users_lock_out_nobody_else_at_that_address() {
         let mut now = Instant::now();
         let mut lockout = Lockout::default();
-        fail(&mut lockout, HOME, "anna", now);
+        // Players that have old passwords, and try them for ever.
+        let forgetful = ["anna", "carl", "dora"];
+        for user in forgetful {
+            fail(&mut lockout, HOME, user, now);
+        }
         for _ in 0..100 {
             now += lockout.wait(HOME, "anna", now).expect("a wait");
-            lockout.failed(HOME, "anna", now);
+            for user in forgetful {
+                lockout.failed(HOME, user, now);
+            }
         }
         assert!(lockout.wait(HOME, "anna", now).is_some());
         assert_eq!(lockout.wait(HOME, "bert", now), None);
