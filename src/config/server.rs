@@ -1,6 +1,6 @@
 //! Where the RTSP server listens, and whom it lets in.
 
-use super::AddressRules;
+use super::{AddressRules, Multicast, PortRange, Rtsps};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -18,6 +18,13 @@ pub struct ServerConfig {
     /// Who may connect at all.
     #[serde(default, skip_serializing_if = "AddressRules::is_default")]
     pub addresses: AddressRules,
+    /// Where RTP over UDP comes from; none lets the system choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub udp_ports: Option<PortRange>,
+    #[serde(default, skip_serializing_if = "Rtsps::is_default")]
+    pub rtsps: Rtsps,
+    #[serde(default, skip_serializing_if = "Multicast::is_default")]
+    pub multicast: Multicast,
 }
 
 /// `"localhost"`, `"network"` or one address, IPv4 or IPv6, in the file.
@@ -55,6 +62,9 @@ impl Default for ServerConfig {
             port: Self::default_port(),
             lock_out: Self::default_lock_out(),
             addresses: AddressRules::default(),
+            udp_ports: None,
+            rtsps: Rtsps::default(),
+            multicast: Multicast::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod address_rules;
 mod custom;
+mod encryption;
 mod overlay;
 mod pattern;
 mod picture;
@@ -11,17 +12,20 @@ mod refusal;
 mod relay;
 mod server;
 mod stream;
+mod transport;
 
 pub use access::{access_state, schemes};
 pub use address_rules::address_range_error;
 pub use custom::custom_error;
+pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use refusal::{lock_out, refusal};
 pub use server::{place, server_state};
-pub use stream::{left_off, stream_state, viewers};
+pub use stream::{bitrate, left_off, stream_state, viewers};
+pub use transport::{transport, transports};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use super::ffi;
 use super::lockout::{Lockout, Wait};
 use super::readers::{ClientKey, client_key};
 use super::refusals::RefusalReports;
+use super::ways::{Refused, Ways};
 use crate::config::{Access, AddressRules, Config, Passwords, Readers, Scheme};
 use crate::engine::{AccessState, RefusalReason};
 use glib::subclass::prelude::*;
@@ -119,8 +120,9 @@ pub fn access_state(access: &Access, passwords: &Passwords) -> AccessState {
 
 impl Auth {
     /// Tells there who was refused.
-    pub fn new(refusals: RefusalReports) -> Self {
+    pub fn new(ways: Arc<Ways>, refusals: RefusalReports) -> Self {
         let auth: Self = glib::Object::new();
+        assert!(auth.imp().ways.set(ways).is_ok(), "set once, here");
         auth.imp().refusals.set(refusals).expect("set once, here");
         auth
     }
@@ -368,6 +370,8 @@ mod imp {
     /// The locks are held for no longer than a few hashes take, and never over a call into the library.
     pub struct Auth {
         pub table: Mutex<Arc<AccessTable>>,
+        /// How requests came; set when made.
+        pub ways: OnceLock<Arc<Ways>>,
         memory: Mutex<Memory>,
         /// Of one place: who listens is woken once, whatever happens before.
         pub news: (async_channel::Sender<()>, async_channel::Receiver<()>),
@@ -380,6 +384,7 @@ mod imp {
         fn default() -> Self {
             Self {
                 table: Mutex::default(),
+                ways: OnceLock::new(),
                 memory: Mutex::default(),
                 news: async_channel::bounded(1),
                 clients: Arc::default(),
@@ -413,13 +418,16 @@ mod imp {
         fn check(&self, context: &RTSPContext, check: &glib::GString) -> bool {
             let check = check.as_gstr();
             if check == gst_rtsp_server::RTSP_AUTH_CHECK_URL {
-                self.check_request(context)
+                self.check_way(context) && self.check_request(context)
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_ACCESS
                 || check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_CONSTRUCT
             {
                 true
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_CONNECT {
-                self.check_address(context) && self.parent_check(context, &check.to_owned())
+                // The library encrypts the connection, by the certificate that it was given.
+                self.check_address(context)
+                    && (!self.ways().is_to_be_encrypted(context)
+                        || self.parent_check(context, &check.to_owned()))
             } else {
                 // A reader's own choice of multicast address, port and TTL, or of the address that packets
                 // are sent to: with it the server could be turned against others.
@@ -437,6 +445,19 @@ mod imp {
                 refusals.tell_address(address, RefusalReason::AddressDenied);
             }
             admitted
+        }
+
+        fn ways(&self) -> &Ways {
+            self.ways.get().expect("set when made")
+        }
+
+        fn check_way(&self, context: &RTSPContext) -> bool {
+            let Err(Refused { status, reason }) = self.ways().admit(context) else { return true };
+            if let Some(refusals) = self.refusals.get() {
+                refusals.tell(context, reason);
+            }
+            answer(context, status, &[]);
+            false
         }
 
         fn check_request(&self, context: &RTSPContext) -> bool {
@@ -559,6 +580,7 @@ mod tests {
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             overlays: Vec::new(),
+            transports: crate::config::ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }

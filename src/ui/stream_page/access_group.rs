@@ -159,7 +159,7 @@ impl AccessGroup {
             if !filling.get() {
                 let name = name.clone();
                 if row.is_active() {
-                    form.choose(move |stream| allow(stream, &name, true));
+                    form.choose(move |stream| stream.access.read.allow(&name, true));
                 } else {
                     glib::spawn_future_local(take_right(form.clone(), name));
                 }
@@ -169,20 +169,10 @@ impl AccessGroup {
     }
 }
 
-fn allow(stream: &mut StreamConfig, user: &str, may: bool) {
-    let mut readers = match &stream.access.read {
-        Readers::Anyone => Vec::new(),
-        Readers::Users(readers) => readers.clone(),
-    };
-    readers.retain(|reader| reader != user);
-    readers.extend(may.then(|| user.to_owned()));
-    stream.access.read = Readers::Users(readers);
-}
-
 /// Lets in who has a password: the first user, to whom others can be added; or a new one, where there is none.
 fn protect(form: &Form) {
     match form.control().config().users.first().cloned() {
-        Some(user) => form.choose(move |stream| allow(stream, &user.name, true)),
+        Some(user) => form.choose(move |stream| stream.access.read.allow(&user.name, true)),
         None => {
             glib::spawn_future_local(new_user(form.clone()));
         }
@@ -205,7 +195,7 @@ async fn new_user(form: Form) {
     let added = form.control().change(|config| {
         config.users.push(User { name: name.clone() });
         if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
-            allow(stream, &name, true);
+            stream.access.read.allow(&name, true);
         }
     });
     if let Err(error) = added.await {
@@ -224,7 +214,7 @@ async fn take_right(form: Form, user: String) {
         return;
     }
     let name = user.clone();
-    match form.change(move |stream| allow(stream, &name, false)).await {
+    match form.change(move |stream| stream.access.read.allow(&name, false)).await {
         Ok(()) if answer == Answer::SendAway => engine.send_away(&user, Some(&id)),
         Ok(()) => {}
         Err(error) => form.say_error(&error),
