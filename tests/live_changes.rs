@@ -13,9 +13,10 @@ use headwater::config::*;
 use headwater::control::Control;
 use headwater::engine::{Reader as Viewer, Stream, StreamState};
 use program::{PATIENCE, finish, words};
-use rtsp::{Client, Reader, Transport, frames, lost, steps};
+use rtsp::{Client, Credentials, Reader, Transport, frames, lost, steps};
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
@@ -415,6 +416,78 @@ fn access_and_name_change_at_once_and_whoever_watches_stays() {
         assert_undisturbed(&reader, "the reader");
         assert_undisturbed(&control, "the other stream's reader");
         reader.leave();
+        control.leave();
+    });
+}
+
+#[test]
+fn who_is_at_an_address_that_is_denied_is_sent_away_alone() {
+    with_server(|hands, address| {
+        let control = reader(&format!("{address}/control"));
+        let elsewhere = format!("{address}/control").replace("127.0.0.1", "[::1]");
+        assert_ne!(elsewhere, format!("{address}/control"), "the server is reached by IPv4");
+        let watcher = Watcher::of(&elsewhere);
+        watcher.sees("a picture", Instant::now(), |_| true);
+        let idle = TcpStream::connect(elsewhere["rtsp://".len()..].split('/').next().unwrap()).unwrap();
+        let mut idle = BufReader::new(idle);
+        idle.get_mut().write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n").unwrap();
+        let mut line = String::new();
+        idle.read_line(&mut line).unwrap();
+        assert!(line.starts_with("RTSP/1.0 200"), "{line}");
+
+        let deny =
+            |range: &str| AddressRules { deny: vec![range.parse().unwrap()], ..AddressRules::default() };
+        let rules = deny("::1");
+        hands.with(move |control_of| async move {
+            assert_eq!(control_of.engine().readers_denied_by(&rules), 1);
+            control_of.change(|config| config.server.addresses = rules).await.unwrap();
+        });
+        watcher.ends();
+        let _ = idle.read_to_end(&mut Vec::new());
+        let mut ffprobe = Command::new("ffprobe");
+        ffprobe.args(["-loglevel", "error", "-rtsp_transport", "tcp", &elsewhere]);
+        assert!(!finish(ffprobe, "").status.success(), "it comes back");
+        assert_undisturbed(&control, "the other reader");
+        hands.with(|control| async move {
+            control.change(|config| config.server.addresses = AddressRules::default()).await.unwrap();
+        });
+        assert_eq!(Client::connect(&elsewhere).describe().status, 200, "it is let in again");
+        control.leave();
+    });
+}
+
+#[test]
+fn the_readers_of_a_user_stay_or_are_sent_away_when_the_password_changes() {
+    with_server(|hands, address| {
+        let changed = format!("{address}/changed");
+        let set_password = |password: &'static str| {
+            hands.with(move |control| async move {
+                control.set_password("guest", Password::from(password)).await.unwrap();
+            });
+        };
+        set_password("before");
+        hands.change(|stream| stream.access.read = Readers::Users(vec!["guest".into()]));
+        let control = reader(&format!("{address}/control"));
+        let guest = |password| Credentials { user: "guest", password, scheme: rtsp::Scheme::DigestSha256 };
+        let connect = |password| Client::connect(&changed).with(guest(password));
+        let guest_reader = connect("before").play(Transport::Tcp);
+        guest_reader.wait_for("packet", PATIENCE, |_| true);
+        let watcher = Watcher::of(&changed.replace("rtsp://", "rtsp://guest:before@"));
+        watcher.sees("a picture", Instant::now(), |_| true);
+
+        set_password("after");
+        assert_eq!(connect("before").describe().status, 401);
+        assert_eq!(connect("after").describe().status, 200);
+        let asked = Instant::now();
+        watcher.sees("a picture after the change", asked, |_| true);
+        guest_reader.wait_for("packet after the change", PATIENCE, |packet| packet.at > asked);
+        hands.with(|control| async move {
+            assert_eq!(control.engine().readers_of("guest", None), 2);
+            assert_eq!(control.engine().readers_of("guest", Some("control")), 0);
+            control.engine().send_away("guest", None);
+        });
+        watcher.ends();
+        assert_undisturbed(&control, "who needs no password");
         control.leave();
     });
 }

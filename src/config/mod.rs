@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod address_rules;
 mod edit;
 mod file;
 mod folders;
@@ -22,6 +23,7 @@ mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
 pub use address::{Link, Place};
+pub use address_rules::{AddressRange, AddressRangeError, AddressRules};
 pub use file::{ConfigFile, LoadError, SaveError};
 pub use folders::{default_path, state_folder};
 pub use lock::{ConfigLock, LockError};

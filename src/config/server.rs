@@ -1,6 +1,6 @@
-//! Where the RTSP server listens.
+//! Where the RTSP server listens, and whom it lets in.
 
-use super::{Multicast, PortRange, Rtsps};
+use super::{AddressRules, Multicast, PortRange, Rtsps};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -12,6 +12,12 @@ pub struct ServerConfig {
     /// TCP port of RTSP; 0 lets the system choose one (for tests).
     #[serde(default = "ServerConfig::default_port")]
     pub port: u16,
+    /// Whether who gives wrong passwords again and again has to wait.
+    #[serde(default = "ServerConfig::default_lock_out", skip_serializing_if = "is_true")]
+    pub lock_out: bool,
+    /// Who may connect at all.
+    #[serde(default, skip_serializing_if = "AddressRules::is_default")]
+    pub addresses: AddressRules,
     /// Where RTP over UDP comes from; none lets the system choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub udp_ports: Option<PortRange>,
@@ -34,10 +40,18 @@ pub enum Listen {
     Address(IpAddr),
 }
 
+fn is_true(switch: &bool) -> bool {
+    *switch
+}
+
 impl ServerConfig {
     /// 554 is RTSP's own port, which needs root; 8554 is what everybody uses instead.
     const fn default_port() -> u16 {
         8554
+    }
+
+    const fn default_lock_out() -> bool {
+        true
     }
 }
 
@@ -46,6 +60,8 @@ impl Default for ServerConfig {
         Self {
             listen: Listen::default(),
             port: Self::default_port(),
+            lock_out: Self::default_lock_out(),
+            addresses: AddressRules::default(),
             udp_ports: None,
             rtsps: Rtsps::default(),
             multicast: Multicast::default(),

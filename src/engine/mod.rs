@@ -26,12 +26,12 @@ pub use server::{Reader, Refusal};
 pub use source::check_pipeline;
 pub use state::{
     AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
-    EncryptionState, LimitScope, Place, RefusalReason, RefusedReader, RelayError, ServerError, ServerState,
-    StreamError, StreamState,
+    EncryptionState, LimitScope, LockOut, LockOuts, Place, RefusalReason, RefusedReader, RelayError,
+    ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
-use crate::config::{Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
+use crate::config::{AddressRules, Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::Signal;
@@ -41,6 +41,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 mod imp {
     use super::*;
@@ -59,6 +60,10 @@ mod imp {
         /// Where the server can be reached, kept up to date.
         #[property(get)]
         pub places: RefCell<Places>,
+        /// Everybody who has to wait after failed logins, kept up to date.
+        #[property(get)]
+        pub lock_outs: RefCell<LockOuts>,
+        pub lock_outs_follower: OnceCell<glib::JoinHandle<()>>,
         /// What was applied last.
         pub config: RefCell<Option<Config>>,
         /// Those that were applied last, of relays among others.
@@ -83,6 +88,8 @@ mod imp {
                 encryption: RefCell::default(),
                 local_addresses: RefCell::default(),
                 places: RefCell::default(),
+                lock_outs: RefCell::default(),
+                lock_outs_follower: OnceCell::new(),
                 config: RefCell::default(),
                 passwords: RefCell::default(),
                 streams: gio::ListStore::new::<Stream>(),
@@ -135,6 +142,8 @@ impl Engine {
         });
         engine.imp().time.set(time).expect("set once, here");
         engine.imp().server.set(server).expect("set once, here");
+        let follower = follow_lock_outs(engine.downgrade(), engine.server().lock_outs_changed());
+        engine.imp().lock_outs_follower.set(glib::spawn_future_local(follower)).expect("set once, here");
         engine.look_at_networks();
         engine.look_at_encryption_now_and_then();
         let weak = engine.downgrade();
@@ -193,7 +202,7 @@ impl Engine {
         };
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
-        self.server().set_access(AccessTable::new(config, passwords));
+        self.server().set_access(AccessTable::new(config, passwords), &config.server.addresses);
         self.server().set_delivery(&config.server, &self.local_addresses());
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {
@@ -230,6 +239,31 @@ impl Engine {
         {
             self.look_at_encryption();
         }
+    }
+
+    /// Lets somebody try again who has to wait after failed logins.
+    pub fn lift(&self, lock_out: &LockOut) {
+        self.server().lift(lock_out);
+    }
+
+    /// Ends what a user watches: one stream, or all. Whoever may still log in can come back.
+    pub fn send_away(&self, user: &str, stream: Option<&str>) {
+        self.server().send_away(|reader| watches(reader, user, stream), vec![]);
+    }
+
+    /// How many readers a user has, of one stream or of all.
+    pub fn readers_of(&self, user: &str, stream: Option<&str>) -> u32 {
+        self.count_readers(|reader| watches(reader, user, stream))
+    }
+
+    /// How many readers these rules would send away.
+    pub fn readers_denied_by(&self, rules: &AddressRules) -> u32 {
+        self.count_readers(|reader| reader.ip().is_some_and(|address| !rules.admit(address)))
+    }
+
+    fn count_readers(&self, whom: impl Fn(&Reader) -> bool) -> u32 {
+        let readers = self.server().readers().list();
+        readers.iter::<Reader>().flatten().filter(whom).count() as u32
     }
 
     fn listen(&self, config: &ServerConfig) {
@@ -367,6 +401,9 @@ impl Engine {
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
+        if let Some(follower) = self.imp().lock_outs_follower.get() {
+            follower.abort();
+        }
         for stream in self.imp().streams.iter::<Stream>().flatten() {
             stream.stop();
         }
@@ -383,6 +420,13 @@ impl Engine {
         self.imp().config.take();
         self.look_at_encryption();
         self.set_server_state(ServerState::Stopped);
+    }
+
+    fn show_lock_outs(&self) -> LockOuts {
+        let lock_outs = self.server().lock_outs();
+        self.imp().lock_outs.replace(lock_outs.clone());
+        self.notify_lock_outs();
+        lock_outs
     }
 
     fn set_server_state(&self, state: ServerState) {
@@ -415,6 +459,30 @@ impl Engine {
     /// cannot be reached now.
     pub fn address(&self, stream: &Stream) -> Option<String> {
         self.places().likely()?.addresses(stream).into_iter().next()
+    }
+}
+
+fn watches(reader: &Reader, user: &str, stream: Option<&str>) -> bool {
+    reader.user() == user && stream.is_none_or(|stream| reader.stream() == stream)
+}
+
+/// Keeps the engine's list right: when somebody has to wait, and when a wait is over.
+async fn follow_lock_outs(engine: glib::WeakRef<Engine>, changed: async_channel::Receiver<()>) {
+    loop {
+        let Some(lock_outs) = engine.upgrade().map(|engine| engine.show_lock_outs()) else { return };
+        let next_end = lock_outs.iter().map(|lock_out| lock_out.until).min();
+        let left = next_end.map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+        let over = async {
+            match left {
+                // It ends a moment later than said, or it would be looked for in vain.
+                Some(left) => glib::timeout_future(left + Duration::from_millis(100)).await,
+                None => std::future::pending().await,
+            }
+            true
+        };
+        if !futures_lite::future::or(async { changed.recv().await.is_ok() }, over).await {
+            return;
+        }
     }
 }
 

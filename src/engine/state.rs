@@ -2,7 +2,7 @@
 
 mod refusal;
 
-pub use refusal::{LimitScope, RefusalReason, RefusedReader};
+pub use refusal::{LimitScope, LockOut, LockOuts, RefusalReason, RefusedReader};
 
 use crate::config::Codec;
 use std::net::{IpAddr, SocketAddr};

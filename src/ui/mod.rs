@@ -13,6 +13,7 @@ mod preferences;
 mod preview;
 mod preview_frame;
 mod problem_row;
+mod readers_question;
 mod stream_card;
 mod stream_page;
 mod stream_view;

@@ -39,7 +39,8 @@ pub fn access_state(state: &AccessState) -> Words {
 pub fn schemes(schemes: &[Scheme]) -> String {
     match schemes {
         [Scheme::Digest] => gettext("Works with most players"),
-        [Scheme::DigestSha256] => gettext("Digest with SHA-256 only"),
+        [Scheme::DigestMd5, Scheme::Basic] => gettext("Works with most recorders"),
+        [Scheme::DigestSha256] => gettext("Strict: Digest with SHA-256 only"),
         [Scheme::DigestMd5] => gettext("Digest with MD5 only"),
         [Scheme::Basic] => gettext("Basic: password in the clear"),
         several => scheme_names(several),

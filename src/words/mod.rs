@@ -1,6 +1,7 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod address_rules;
 mod custom;
 mod encryption;
 mod overlay;
@@ -14,13 +15,14 @@ mod stream;
 mod transport;
 
 pub use access::{access_state, schemes};
+pub use address_rules::address_range_error;
 pub use custom::custom_error;
 pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
-pub use refusal::refusal;
+pub use refusal::{lock_out, refusal};
 pub use server::{place, server_state};
 pub use stream::{bitrate, left_off, stream_state, viewers};
 pub use transport::{transport, transports};

@@ -2,7 +2,7 @@
 
 use super::Words;
 use super::access::scheme_names;
-use crate::engine::{LimitScope, RefusalReason, RefusedReader};
+use crate::engine::{LimitScope, LockOut, RefusalReason, RefusedReader};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -182,6 +182,23 @@ pub fn refusal(refused: &RefusedReader) -> Words {
     Words { title, detail: Some(detail), hint }
 }
 
+/// Who has to wait after failed logins, and until when.
+pub fn lock_out(lock_out: &LockOut) -> Words {
+    let network = lock_out.network;
+    let address = match network.prefix_len() == network.max_prefix_len() {
+        true => network.addr().to_string(),
+        false => network.to_string(),
+    };
+    let title = match &lock_out.user {
+        Some(user) => {
+            gettext_f("“{user}” at {address}", &[("user", user.as_str()), ("address", address.as_str())])
+        }
+        None => gettext_f("All new users at {address}", &[("address", address.as_str())]),
+    };
+    let detail = gettext_f("Locked out until {time}", &[("time", &time_of_day(lock_out.until))]);
+    Words { title, detail: Some(detail), hint: None }
+}
+
 /// Hours and minutes, here; empty where the system does not know.
 fn time_of_day(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -214,6 +231,16 @@ mod tests {
             }),
             "The player at 192.168.1.7 asked for Digest SHA-256; this stream allows only Basic."
         );
+    }
+
+    #[test]
+    fn a_lock_out_names_the_user_and_the_address_or_the_network() {
+        let title = |network: &str, user: Option<&str>| {
+            let network = network.parse().unwrap();
+            lock_out(&LockOut { network, user: user.map(str::to_owned), until: UNIX_EPOCH }).title
+        };
+        assert_eq!(title("192.0.2.7/32", Some("guest")), "“guest” at 192.0.2.7");
+        assert_eq!(title("2001:db8::/64", None), "All new users at 2001:db8::/64");
     }
 
     #[test]

@@ -4,20 +4,23 @@
 
 use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
-use super::readers::client_key;
+use super::lockout::{Lockout, Wait};
+use super::readers::{ClientKey, client_key};
 use super::refusals::RefusalReports;
 use super::ways::{Refused, Ways};
-use crate::config::{Access, Config, Passwords, Readers, Scheme};
+use crate::config::{Access, AddressRules, Config, Passwords, Readers, Scheme};
 use crate::engine::{AccessState, RefusalReason};
 use glib::subclass::prelude::*;
 use gst_rtsp::{RTSPHeaderField, RTSPMethod, RTSPStatusCode};
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPAuth, RTSPClient, RTSPContext};
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 #[cfg(test)]
 mod served;
@@ -36,6 +39,8 @@ pub struct AccessTable {
     mounts: Vec<Mount>,
     /// All users; without a verifier those whose password is not known.
     users: HashMap<String, Option<Verifier>>,
+    addresses: AddressRules,
+    lock_out: bool,
 }
 
 struct Mount {
@@ -46,12 +51,16 @@ struct Mount {
 
 /// What a decision needs to know of a request.
 struct Request {
+    /// Where it came from; none where the system does not say.
+    address: Option<IpAddr>,
     method: RTSPMethod,
     /// As it was sent.
     uri: String,
     /// Without query, doubled and trailing slashes; none for `*`, which names no stream.
     path: Option<String>,
     in_session: bool,
+    /// Whom its connection has logged in as.
+    logged_in: Option<String>,
     /// The name of the scheme in the `Authorization` header, where there is such a header.
     asked: Option<String>,
     /// Where that header could be read.
@@ -66,8 +75,21 @@ enum Decision {
     Challenge { schemes: Vec<Scheme>, stale: bool },
     /// 403: logged in, and no right to this stream.
     Forbidden,
+    /// 403, with the time to wait: the password was not looked at.
+    LockedOut { wait: Duration },
     /// 404: there is no such stream, and this one may know it.
     NotFound,
+}
+
+/// What is remembered from request to request.
+#[derive(Default)]
+struct Memory {
+    nonces: Nonces,
+    lockout: Lockout,
+    /// Picks the challenge for paths where there is nothing; other in each run.
+    choice: RandomState,
+    /// Somebody has to wait, or need not any more, since this was looked at last.
+    waits_changed: bool,
 }
 
 /// A decision, and why the reader is refused, where it is: a first question for the password is no refusal.
@@ -79,6 +101,7 @@ struct Verdict {
 enum Login {
     /// With the reason, where the reader tried to log in.
     Refused(Option<RefusalReason>),
+    LockedOut(Duration),
     Stale,
     User(String),
 }
@@ -104,10 +127,47 @@ impl Auth {
         auth
     }
 
-    /// Decides the requests from now on by this table. Readers that are there already are not asked again
-    /// before their next request.
+    /// Decides the requests from now on by this table. Readers that are there already go on by the one that let
+    /// them in, until they ask for a stream anew.
     pub fn set_table(&self, table: AccessTable) {
-        *self.imp().table.lock().unwrap() = Arc::new(table);
+        let before = std::mem::replace(&mut *self.imp().table.lock().unwrap(), Arc::new(table));
+        let table = self.imp().table.lock().unwrap().clone();
+        self.imp().with_memory(|memory| {
+            if !table.lock_out {
+                memory.lockout.clear();
+            }
+            for (user, _) in before.users.iter().filter(|(user, old)| table.users.get(*user) != Some(*old)) {
+                memory.lockout.forget_user(user);
+            }
+            memory.waits_changed = true;
+        });
+    }
+
+    /// Everybody who has to wait after failed logins.
+    pub fn waits(&self) -> Vec<Wait> {
+        self.imp().with_memory(|memory| memory.lockout.waits(Instant::now()))
+    }
+
+    /// Lets somebody try again who has to wait.
+    pub fn lift(&self, network: IpNet, user: Option<&str>) {
+        self.imp().with_memory(|memory| {
+            memory.lockout.lift(network, user);
+            memory.waits_changed = true;
+        });
+    }
+
+    /// Says when [`Auth::waits`] has others than before; the end of a wait is not told.
+    pub fn waits_changed(&self) -> async_channel::Receiver<()> {
+        self.imp().news.1.clone()
+    }
+
+    /// The connections that came from where nobody may connect from any more.
+    pub fn denied_clients(&self) -> Vec<ClientKey> {
+        let table = self.imp().table.lock().unwrap().clone();
+        let clients = self.imp().clients.lock().unwrap();
+        let denied =
+            |known: &imp::Acquaintance| known.address.is_some_and(|address| !table.addresses.admit(address));
+        clients.iter().filter(|(_, known)| denied(known)).map(|(key, _)| *key).collect()
     }
 
     /// The user that a client last logged in as; none where it never had to.
@@ -133,10 +193,11 @@ impl AccessTable {
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         let verifier = |name: &str| Some(Verifier::new(name, REALM, passwords.get(name)?));
         let users = config.users.iter().map(|user| (user.name.clone(), verifier(&user.name))).collect();
-        Self { mounts, users }
+        let server = &config.server;
+        Self { mounts, users, addresses: server.addresses.clone(), lock_out: server.lock_out }
     }
 
-    fn decide(&self, request: &Request, nonces: &mut Nonces, choice: &RandomState, now: Instant) -> Verdict {
+    fn decide(&self, request: &Request, memory: &mut Memory, now: Instant) -> Verdict {
         // The library itself answers what names no stream: a keep-alive, or 400.
         let Some(path) = &request.path else {
             return Verdict::allowed(None);
@@ -148,16 +209,20 @@ impl AccessTable {
         let schemes = match mount {
             Some(Mount { readers: Readers::Anyone, .. }) => return Verdict::allowed(None),
             Some(mount) => &mount.schemes,
-            None => match self.schemes_of_missing(path, choice) {
+            None => match self.schemes_of_missing(path, &memory.choice) {
                 Some(schemes) => schemes,
                 None => return Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
             },
         };
         let challenge = |stale| Decision::Challenge { schemes: schemes.clone(), stale };
-        let user = match self.log_in(request, mount, schemes, nonces, now) {
+        let user = match self.log_in(request, mount, schemes, memory, now) {
             Login::User(user) => user,
             Login::Refused(refusal) => return Verdict { decision: challenge(false), refusal },
             Login::Stale => return Verdict { decision: challenge(true), refusal: None },
+            Login::LockedOut(wait) => {
+                let reason = RefusalReason::LockedOut { until: SystemTime::now() + wait };
+                return Verdict::refused(Decision::LockedOut { wait }, reason);
+            }
         };
         match mount {
             None => Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
@@ -192,18 +257,28 @@ impl AccessTable {
         request: &Request,
         mount: Option<&Mount>,
         schemes: &[Scheme],
-        nonces: &mut Nonces,
+        memory: &mut Memory,
         now: Instant,
     ) -> Login {
         let Some(credentials) = request.credentials.as_ref().filter(|given| given.fit(schemes)) else {
             return Login::Refused(request.why_unfit(schemes));
         };
+        // Whoever watches is not locked out by others who try the same name at the same address.
+        let is_watching = request.in_session && request.logged_in.as_deref() == Some(credentials.user());
+        let counted = request.address.filter(|_| self.lock_out && !is_watching);
+        if let Some(wait) = counted.and_then(|address| memory.lockout.wait(address, credentials.user(), now))
+        {
+            return Login::LockedOut(wait);
+        }
         // Somebody unknown takes as long as somebody known.
         let user = self.users.get(credentials.user());
         let verifier = user.and_then(Option::as_ref);
         let method = request.method.as_text().unwrap_or_default();
         let proven = verifier.unwrap_or(&Verifier::nobody()).accepts(credentials, &method);
         if !proven || verifier.is_none() {
+            if let Some(address) = counted {
+                memory.waits_changed |= memory.lockout.failed(address, credentials.user(), now);
+            }
             return Login::Refused(Some(match user {
                 None => RefusalReason::UnknownUser,
                 Some(None) => RefusalReason::PasswordMissing,
@@ -215,9 +290,12 @@ impl AccessTable {
             if digest.realm != REALM || !digest.signs(&request.uri, path) {
                 return Login::Refused(Some(RefusalReason::LoginForAnother));
             }
-            if !nonces.accept(digest, now) {
+            if !memory.nonces.accept(digest, now) {
                 return Login::Stale;
             }
+        }
+        if let Some(address) = counted {
+            memory.lockout.succeeded(address, credentials.user(), now);
         }
         Login::User(credentials.user().to_owned())
     }
@@ -261,6 +339,12 @@ impl Request {
         })
     }
 
+    /// Whether it goes on with what was set up before.
+    fn continues(&self) -> bool {
+        let begins = [RTSPMethod::DESCRIBE, RTSPMethod::SETUP, RTSPMethod::ANNOUNCE, RTSPMethod::RECORD];
+        self.in_session && !begins.contains(&self.method)
+    }
+
     fn of(context: &RTSPContext) -> Self {
         let authorization = ffi::request_header(context, RTSPHeaderField::Authorization);
         Self {
@@ -268,33 +352,54 @@ impl Request {
             uri: ffi::request_uri(context).unwrap_or_default(),
             path: ffi::request_path(context),
             in_session: context.session().is_some(),
+            address: peer_address(context),
+            logged_in: None,
             asked: authorization.as_deref().map(Credentials::scheme_asked),
             credentials: authorization.as_deref().and_then(Credentials::parse),
         }
     }
 }
 
+fn peer_address(context: &RTSPContext) -> Option<IpAddr> {
+    ffi::peer_address(context)?.parse().ok()
+}
+
 mod imp {
     use super::*;
 
     /// The locks are held for no longer than a few hashes take, and never over a call into the library.
-    #[derive(Default)]
     pub struct Auth {
         pub table: Mutex<Arc<AccessTable>>,
         /// How requests came; set when made.
         pub ways: OnceLock<Arc<Ways>>,
-        nonces: Mutex<Nonces>,
-        /// Picks the challenge for paths where there is nothing; other in each run.
-        choice: RandomState,
-        /// What is known of the clients that are there, and were asked for a password.
-        pub clients: Arc<Mutex<HashMap<usize, Acquaintance>>>,
+        memory: Mutex<Memory>,
+        /// Of one place: who listens is woken once, whatever happens before.
+        pub news: (async_channel::Sender<()>, async_channel::Receiver<()>),
+        /// What is known of the clients that are there and have asked for anything.
+        pub clients: Arc<Mutex<HashMap<ClientKey, Acquaintance>>>,
         pub refusals: OnceLock<RefusalReports>,
+    }
+
+    impl Default for Auth {
+        fn default() -> Self {
+            Self {
+                table: Mutex::default(),
+                ways: OnceLock::new(),
+                memory: Mutex::default(),
+                news: async_channel::bounded(1),
+                clients: Arc::default(),
+                refusals: OnceLock::new(),
+            }
+        }
     }
 
     #[derive(Default)]
     pub struct Acquaintance {
+        pub address: Option<IpAddr>,
         /// Whom it last logged in as.
         pub user: Option<String>,
+        /// By which it was let in when it last began anything.
+        table: Option<Arc<AccessTable>>,
         /// Whether it was asked for a password.
         challenged: bool,
     }
@@ -320,7 +425,9 @@ mod imp {
                 true
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_CONNECT {
                 // The library encrypts the connection, by the certificate that it was given.
-                !self.ways().is_to_be_encrypted(context) || self.parent_check(context, &check.to_owned())
+                self.check_address(context)
+                    && (!self.ways().is_to_be_encrypted(context)
+                        || self.parent_check(context, &check.to_owned()))
             } else {
                 // A reader's own choice of multicast address, port and TTL, or of the address that packets
                 // are sent to: with it the server could be turned against others.
@@ -330,6 +437,16 @@ mod imp {
     }
 
     impl Auth {
+        /// Where it is refused, the library closes the connection before it reads anything from it.
+        fn check_address(&self, context: &RTSPContext) -> bool {
+            let Some(address) = peer_address(context) else { return true };
+            let admitted = self.table.lock().unwrap().addresses.admit(address);
+            if !admitted && let Some(refusals) = self.refusals.get() {
+                refusals.tell_address(address, RefusalReason::AddressDenied);
+            }
+            admitted
+        }
+
         fn ways(&self) -> &Ways {
             self.ways.get().expect("set when made")
         }
@@ -344,10 +461,19 @@ mod imp {
         }
 
         fn check_request(&self, context: &RTSPContext) -> bool {
-            let table = self.table.lock().unwrap().clone();
-            let request = Request::of(context);
+            let mut table = self.table.lock().unwrap().clone();
+            let mut request = Request::of(context);
+            if let Some(client) = context.client() {
+                self.with_client(client, |known| {
+                    known.address = request.address;
+                    request.logged_in = known.user.clone();
+                    if let Some(admitted) = known.table.as_ref().filter(|_| request.continues()) {
+                        table = admitted.clone();
+                    }
+                });
+            }
             let Verdict { decision, mut refusal } =
-                table.decide(&request, &mut self.nonces.lock().unwrap(), &self.choice, Instant::now());
+                self.with_memory(|memory| table.decide(&request, memory, Instant::now()));
             if let Decision::Challenge { schemes, .. } = &decision
                 && request.asked.is_none()
                 && self.was_challenged(context)
@@ -359,24 +485,44 @@ mod imp {
             }
             match decision {
                 Decision::Allowed { user } => {
-                    if let (Some(user), Some(client)) = (user, context.client()) {
-                        self.with_client(client, |known| known.user = Some(user));
+                    if let Some(client) = context.client().filter(|_| !request.continues()) {
+                        self.with_client(client, |known| {
+                            known.user = user.or(known.user.take());
+                            known.table = Some(table);
+                        });
                     }
                     return true;
                 }
                 Decision::Challenge { schemes, stale } => self.challenge(context, &schemes, stale),
                 Decision::Forbidden => answer(context, RTSPStatusCode::Forbidden, &[]),
+                Decision::LockedOut { wait } => {
+                    // Whole seconds, and none too few.
+                    let seconds = (wait.as_secs() + 1).to_string();
+                    answer(context, RTSPStatusCode::Forbidden, &[(RTSPHeaderField::RetryAfter, seconds)]);
+                }
                 Decision::NotFound => answer(context, RTSPStatusCode::NotFound, &[]),
             }
             false
         }
 
+        pub(super) fn with_memory<T>(&self, look: impl FnOnce(&mut Memory) -> T) -> T {
+            let mut memory = self.memory.lock().unwrap();
+            let seen = look(&mut memory);
+            if std::mem::take(&mut memory.waits_changed) {
+                // Where it is full, whoever listens is woken already.
+                let _ = self.news.0.try_send(());
+            }
+            seen
+        }
+
         fn challenge(&self, context: &RTSPContext, schemes: &[Scheme], stale: bool) {
-            let nonce = self.nonces.lock().unwrap().issue(Instant::now());
+            let nonce = self.with_memory(|memory| memory.nonces.issue(Instant::now()));
             match nonce {
                 Ok(nonce) => {
-                    let challenges = digest::challenges(schemes, &nonce, stale);
-                    answer(context, RTSPStatusCode::Unauthorized, &challenges);
+                    let challenges = digest::challenges(schemes, &nonce, stale).into_iter();
+                    let headers: Vec<_> =
+                        challenges.map(|challenge| (RTSPHeaderField::WwwAuthenticate, challenge)).collect();
+                    answer(context, RTSPStatusCode::Unauthorized, &headers);
                 }
                 Err(error) => {
                     tracing::error!(%error, "nobody can log in: the system gives no random numbers");
@@ -408,11 +554,11 @@ mod imp {
         }
     }
 
-    fn answer(context: &RTSPContext, status: RTSPStatusCode, challenges: &[String]) {
+    fn answer(context: &RTSPContext, status: RTSPStatusCode, headers: &[(RTSPHeaderField, String)]) {
         let Some(response) = context.response() else { return };
         response.init_response(status, context.request());
-        for challenge in challenges {
-            response.add_header(RTSPHeaderField::WwwAuthenticate, challenge);
+        for (field, value) in headers {
+            response.add_header(*field, value);
         }
         ffi::send_response(context);
     }
@@ -421,7 +567,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, Slate, Source, StreamConfig, User};
+    use crate::config::{PatternSource, ServerConfig, Slate, Source, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -447,7 +593,9 @@ mod tests {
     /// `anna` and `bert` have passwords, `carl` has none.
     pub(super) fn table(streams: Vec<StreamConfig>) -> AccessTable {
         let users = ["anna", "bert", "carl"].map(|name| User { name: name.into() }).to_vec();
-        let config = Config { version: 1, server: Default::default(), users, streams };
+        // Where many wrong passwords are tried, but for the tests of that.
+        let server = ServerConfig { lock_out: false, ..ServerConfig::default() };
+        let config = Config { version: 1, server, users, streams };
         AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
     }
 
@@ -469,14 +617,13 @@ mod tests {
 
     struct Door {
         table: AccessTable,
-        nonces: Nonces,
-        choice: RandomState,
+        memory: Memory,
     }
 
     impl Door {
         fn of(streams: Vec<StreamConfig>) -> Self {
             gst::init().unwrap();
-            Self { table: table(streams), nonces: Nonces::default(), choice: RandomState::new() }
+            Self { table: table(streams), memory: Memory::default() }
         }
 
         fn judge(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Verdict {
@@ -485,10 +632,12 @@ mod tests {
                 uri: format!("rtsp://localhost{path}"),
                 path: (path != "*").then(|| path.to_owned()),
                 in_session: false,
+                address: Some(IpAddr::from([192, 0, 2, 1])),
+                logged_in: None,
                 asked: (!authorization.is_empty()).then(|| Credentials::scheme_asked(authorization)),
                 credentials: Credentials::parse(authorization),
             };
-            self.table.decide(&request, &mut self.nonces, &self.choice, Instant::now())
+            self.table.decide(&request, &mut self.memory, Instant::now())
         }
 
         fn ask(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Decision {
@@ -535,12 +684,13 @@ mod tests {
             uri: "rtsp://localhost/basic".into(),
             path: Some("/basic".into()),
             in_session: true,
+            address: None,
+            logged_in: None,
             asked: None,
             credentials: None,
         };
-        let mut decide = |request: &Request| {
-            door.table.decide(request, &mut door.nonces, &door.choice, Instant::now()).decision
-        };
+        let mut decide =
+            |request: &Request| door.table.decide(request, &mut door.memory, Instant::now()).decision;
         assert_eq!(decide(&request), challenge(&[Scheme::Basic]));
         request.credentials = Credentials::parse(&basic("anna", "apple"));
         assert_eq!(decide(&request), allowed("anna"));
@@ -584,7 +734,6 @@ mod tests {
             ("/md5", "\"".into(), Some(RefusalReason::LoginUnreadable)),
             ("/md5", elsewhere, Some(RefusalReason::LoginForAnother)),
             ("/anna", basic("bert", "pear"), Some(RefusalReason::NoRight)),
-            ("/gone/a", basic("bert", "wrong"), Some(RefusalReason::WrongPassword)),
         ] {
             let refusal = door.judge(RTSPMethod::DESCRIBE, path, &authorization).refusal;
             assert_eq!(refusal, reason, "{path} {authorization}");
@@ -597,7 +746,7 @@ mod tests {
     #[test]
     fn nobody_s_known_secret_opens_nothing() {
         let mut door = Door::of(house());
-        let nonce = door.nonces.issue(Instant::now()).unwrap();
+        let nonce = door.memory.nonces.issue(Instant::now()).unwrap();
         let hash = |text: String| md5_hex(&text);
         let response = hash(format!("{}:{nonce}:{}", "0".repeat(32), hash("DESCRIBE:/md5".into())));
         let header = format!(
@@ -690,10 +839,10 @@ mod tests {
         let stale = Decision::Challenge { schemes: vec![Scheme::DigestMd5], stale: true };
         let right = digest_header(&mut door, "/md5", "apple");
         assert_eq!(door.describe("/md5", &right), allowed("anna"));
-        door.nonces = Nonces::default();
+        door.memory.nonces = Nonces::default();
         assert_eq!(door.describe("/md5", &right), stale);
         let wrong = digest_header(&mut door, "/md5", "pear");
-        door.nonces = Nonces::default();
+        door.memory.nonces = Nonces::default();
         assert_eq!(door.describe("/md5", &wrong), challenge(&[Scheme::DigestMd5]));
     }
 
@@ -704,6 +853,52 @@ mod tests {
         assert_eq!(door.describe("/md5", &header), challenge(&[Scheme::DigestMd5]));
         let header = digest_header(&mut door, "/md5", "apple").replace(REALM, "Elsewhere");
         assert_eq!(door.describe("/md5", &header), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn wrong_passwords_lock_out_a_user_but_not_whoever_watches() {
+        let mut door = Door::of(house());
+        door.table.lock_out = true;
+        let (right, wrong) = (basic("anna", "apple"), basic("anna", "pear"));
+        let tries =
+            (0..100).take_while(|_| door.describe("/basic", &wrong) == challenge(&[Scheme::Basic])).count();
+        assert_eq!(tries, 5);
+        assert!(matches!(door.describe("/basic", &right), Decision::LockedOut { .. }));
+        assert!(matches!(door.describe("/anna", &right), Decision::LockedOut { .. }), "elsewhere too");
+        assert_eq!(door.describe("/basic", &basic("bert", "pear")), allowed("bert"));
+        assert_eq!(door.describe("/basic", ""), challenge(&[Scheme::Basic]), "who asks is told how");
+        assert_eq!(door.describe("/open", &wrong), NOBODY);
+        let keep_alive = Request {
+            method: RTSPMethod::GET_PARAMETER,
+            uri: "/basic".into(),
+            path: Some("/basic".into()),
+            in_session: true,
+            address: Some(IpAddr::from([192, 0, 2, 1])),
+            logged_in: Some("anna".into()),
+            asked: Some("Basic".into()),
+            credentials: Credentials::parse(&right),
+        };
+        let verdict = door.table.decide(&keep_alive, &mut door.memory, Instant::now());
+        assert_eq!(verdict.decision, allowed("anna"));
+        let reason = door.judge(RTSPMethod::DESCRIBE, "/basic", &right).refusal;
+        assert!(matches!(reason, Some(RefusalReason::LockedOut { .. })), "{reason:?}");
+    }
+
+    #[test]
+    fn unknown_and_known_users_are_locked_out_alike() {
+        let mut door = Door::of(vec![stream("/lobby", readers(&["anna", "carl"]), &[Scheme::Basic])]);
+        door.table.lock_out = true;
+        let mut answers = |user: &str| {
+            let mut ask = || match door.describe("/lobby", &basic(user, "guess")) {
+                Decision::LockedOut { .. } => "locked out".to_owned(),
+                other => format!("{other:?}"),
+            };
+            (0..8).map(|_| ask()).collect::<Vec<_>>()
+        };
+        let anna = answers("anna");
+        assert_eq!(anna.last().map(String::as_str), Some("locked out"));
+        assert_eq!(answers("dora"), anna);
+        assert_eq!(answers("carl"), anna);
     }
 
     #[test]
@@ -726,7 +921,7 @@ mod tests {
 
     /// How rtspsrc would log anna in for DESCRIBE.
     fn digest_header(door: &mut Door, path: &str, password: &str) -> String {
-        let nonce = door.nonces.issue(Instant::now()).unwrap();
+        let nonce = door.memory.nonces.issue(Instant::now()).unwrap();
         let (secret, request) =
             (md5_hex(&format!("anna:Headwater:{password}")), md5_hex(&format!("DESCRIBE:{path}")));
         let response = md5_hex(&format!("{secret}:{nonce}:{request}"));

@@ -58,6 +58,7 @@ struct Protection {
 
 /// What checks the credentials of one user, kept in place of the password. It is as good as the password
 /// within its realm, so it is not shown either.
+#[derive(PartialEq, Eq)]
 pub struct Verifier {
     md5: String,
     sha256: String,

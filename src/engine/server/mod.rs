@@ -10,6 +10,7 @@ mod factory;
 mod ffi;
 #[cfg(test)]
 mod keep_alive;
+mod lockout;
 mod readers;
 mod refusals;
 mod timestamp_guard;
@@ -22,8 +23,8 @@ pub use refusals::Refusal;
 use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::state::{RefusalReason, ServerError};
-use crate::config::{Listen, ReaderTransport, ServerConfig, StreamConfig};
+use super::state::{LockOut, LockOuts, RefusalReason, ServerError};
+use crate::config::{AddressRules, Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
 use delivery::Delivery;
 use factory::Factory;
@@ -33,13 +34,14 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
-use readers::Readers;
+use lockout::Wait;
+use readers::{ClientKey, Readers};
 use refusals::{RefusalReports, Refusals};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use ways::Ways;
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
@@ -183,9 +185,30 @@ impl Server {
         &self.refusals
     }
 
-    /// Decides from now on by this table who may read what.
-    pub fn set_access(&self, table: AccessTable) {
+    /// Decides from now on by this table who may read what. Whoever is at an address that may not connect any
+    /// more is sent away.
+    pub fn set_access(&self, table: AccessTable, addresses: &AddressRules) {
         self.auth.set_table(table);
+        let denied = self.auth.denied_clients();
+        let is_denied = |reader: &Reader| reader.ip().is_some_and(|address| !addresses.admit(address));
+        self.send_away(is_denied, denied);
+    }
+
+    /// Everybody who has to wait after failed logins, at this moment.
+    pub fn lock_outs(&self) -> LockOuts {
+        let now = SystemTime::now();
+        let lock_out =
+            |wait: Wait| LockOut { network: wait.network, user: wait.user, until: now + wait.left };
+        LockOuts(self.auth.waits().into_iter().map(lock_out).collect())
+    }
+
+    /// Says when [`Server::lock_outs`] has others than before; the end of a wait is not told.
+    pub fn lock_outs_changed(&self) -> async_channel::Receiver<()> {
+        self.auth.waits_changed()
+    }
+
+    pub fn lift(&self, lock_out: &LockOut) {
+        self.auth.lift(lock_out.network, lock_out.user.as_deref());
     }
 
     /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
@@ -315,22 +338,30 @@ impl Server {
     /// Removes the sessions of a stream's readers and closes their connections, after the end of the
     /// stream has had the time to reach them.
     pub fn dismiss(&self, stream: &str) {
-        let readers = self.readers.of_stream(stream);
-        if readers.is_empty() {
+        self.send_away(|reader| reader.stream() == stream, vec![]);
+    }
+
+    /// Removes the sessions of these readers and closes their connections, and the other ones given.
+    pub fn send_away(&self, whom: impl Fn(&Reader) -> bool, mut clients: Vec<ClientKey>) {
+        let readers: Vec<Reader> = self.readers.list().iter().flatten().filter(whom).collect();
+        clients.extend(readers.iter().map(Reader::client));
+        if clients.is_empty() {
             return;
         }
-        let gone: Vec<_> = readers.iter().map(|reader| (reader.session(), reader.client())).collect();
+        let gone: Vec<_> = readers.iter().map(Reader::session).collect();
         let (pool, server) = (self.sessions.clone(), self.server.clone());
         glib::timeout_add_local_once(GOODBYE, move || {
             // The last session of a media ends its pipeline, and waits for that.
             blocking::unblock(move || {
-                for session in gone.iter().filter_map(|(session, _)| pool.find(session)) {
+                for session in gone.iter().filter_map(|session| pool.find(session)) {
                     let _ = pool.remove(&session);
                 }
                 server.client_filter(Some(&mut |_, client| {
-                    let key = readers::client_key(client);
-                    let dismissed = gone.iter().any(|(_, client)| *client == key);
-                    if dismissed { RTSPFilterResult::Remove } else { RTSPFilterResult::Keep }
+                    if clients.contains(&readers::client_key(client)) {
+                        RTSPFilterResult::Remove
+                    } else {
+                        RTSPFilterResult::Keep
+                    }
                 }));
             })
             .detach();

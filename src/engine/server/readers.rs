@@ -8,6 +8,7 @@ use gst_rtsp::RTSPHeaderField;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPClient, RTSPContext, RTSPSessionPool};
 use std::cell::{Cell, OnceCell};
+use std::net::IpAddr;
 
 mod imp {
     use super::*;
@@ -139,6 +140,11 @@ impl Readers {
 }
 
 impl Reader {
+    /// The address of the computer that watches, where it is known.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address().parse().ok()
+    }
+
     pub fn client(&self) -> ClientKey {
         self.imp().client.get()
     }

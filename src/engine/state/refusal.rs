@@ -1,7 +1,9 @@
 //! Why readers are refused, as values.
 
 use crate::config::Scheme;
+use ipnet::IpNet;
 use std::fmt;
+use std::ops::Deref;
 use std::time::SystemTime;
 
 /// A reader that was refused. Every text was sent by the reader, is shortened, and has no control characters.
@@ -81,6 +83,29 @@ pub enum LimitScope {
     Server,
     /// Whoever connects from the same address.
     Address,
+}
+
+/// Somebody who has to wait after too many failed logins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockOut {
+    /// One address of IPv4, or the network of one subscriber of IPv6.
+    pub network: IpNet,
+    /// Of whom no password is looked at there; none where it is everybody who never logged in there.
+    pub user: Option<String>,
+    pub until: SystemTime,
+}
+
+/// Everybody who has to wait now, by address and name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterLockOuts")]
+pub struct LockOuts(pub Vec<LockOut>);
+
+impl Deref for LockOuts {
+    type Target = [LockOut];
+
+    fn deref(&self) -> &[LockOut] {
+        &self.0
+    }
 }
 
 impl fmt::Display for LimitScope {

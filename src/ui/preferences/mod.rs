@@ -1,10 +1,11 @@
-//! What is set for all streams: where the server listens, who its users are, and what they may watch. Opened over
-//! the window.
+//! What is set for all streams: where the server listens, who its users are, what they may watch, and whom the
+//! server keeps out. Opened over the window.
 
 mod add_user_page;
 mod delivery_group;
 mod encryption_group;
 mod rights_page;
+mod security_page;
 mod server_page;
 mod user_page;
 mod users_page;
@@ -15,6 +16,7 @@ use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use rights_page::RightsPage;
+use security_page::SecurityPage;
 use server_page::ServerPage;
 use users_page::UsersPage;
 
@@ -53,6 +55,7 @@ impl Preferences {
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
         preferences.add(&RightsPage::new(control));
+        preferences.add(&SecurityPage::new(control));
         preferences
     }
 }

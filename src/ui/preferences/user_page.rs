@@ -4,6 +4,7 @@
 use super::super::error_text::secret_error;
 use super::super::password_row;
 use super::super::problem_row::ProblemRow;
+use super::super::readers_question::{self, Answer};
 use super::super::toasts;
 use crate::config::{Config, Password, Readers, StreamConfig};
 use crate::control::Control;
@@ -195,9 +196,24 @@ impl UserPage {
             return;
         }
         let password = Password::from(row.text().as_str());
+        let viewers = self.control().engine().readers_of(self.user(), None);
+        let answer = readers_question::ask(self, &gettext("Change the Password?"), viewers).await;
+        if answer == Answer::Cancel {
+            return;
+        }
         match self.control().set_password(self.user(), password).await {
-            Ok(()) => toasts::say(self, &gettext("Password set")),
+            Ok(()) => {
+                self.send_away(answer, None);
+                toasts::say(self, &gettext("Password set"));
+            }
             Err(error) => toasts::say(self, &secret_error(&error)),
+        }
+    }
+
+    /// After the change: nobody comes back with what let them in before.
+    fn send_away(&self, answer: Answer, stream: Option<&str>) {
+        if answer == Answer::SendAway {
+            self.control().engine().send_away(self.user(), stream);
         }
     }
 
@@ -287,6 +303,11 @@ impl UserPage {
 
     async fn give_right(&self, id: &str, may_watch: bool) {
         let user = self.user().to_owned();
+        let viewers = if may_watch { 0 } else { self.control().engine().readers_of(&user, Some(id)) };
+        let answer = readers_question::ask(self, &gettext("Take the Right Away?"), viewers).await;
+        if answer == Answer::Cancel {
+            return self.show_streams(&self.control().config());
+        }
         let changed = self
             .control()
             .change(|config| {
@@ -295,9 +316,12 @@ impl UserPage {
                 }
             })
             .await;
-        if let Err(error) = changed {
-            toasts::say_change_error(self, &error);
-            self.show_streams(&self.control().config());
+        match changed {
+            Ok(()) => self.send_away(answer, Some(id)),
+            Err(error) => {
+                toasts::say_change_error(self, &error);
+                self.show_streams(&self.control().config());
+            }
         }
     }
 
@@ -321,6 +345,11 @@ impl UserPage {
 
     async fn remove(&self) {
         let (control, user) = (self.control().clone(), self.user().to_owned());
+        let viewers = control.engine().readers_of(&user, None);
+        let answer = readers_question::ask(self, &gettext("Remove the User?"), viewers).await;
+        if answer == Answer::Cancel {
+            return;
+        }
         // The page is gone when the change is made.
         let overlay = self.ancestor(adw::ToastOverlay::static_type());
         let changed = control.change(|config| {
@@ -332,6 +361,9 @@ impl UserPage {
             }
         });
         let changed = changed.await;
+        if changed.is_ok() {
+            self.send_away(answer, None);
+        }
         let Some(overlay) = overlay else { return };
         match changed {
             // Translators: {user} is the name of a user.

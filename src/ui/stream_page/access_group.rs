@@ -8,6 +8,7 @@ use crate::config::{Readers, Scheme, StreamConfig, User};
 use crate::engine::AccessState;
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::error_text::secret_error;
+use crate::ui::readers_question::{self, Answer};
 use crate::ui::toasts;
 use crate::words;
 use adw::prelude::*;
@@ -15,7 +16,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Those that a person chooses from; a file can have any other list.
-const SCHEMES: [Scheme; 4] = [Scheme::Digest, Scheme::DigestSha256, Scheme::DigestMd5, Scheme::Basic];
+///
+/// Many recorders know only MD5 or only Basic, and some stumble over an algorithm that they do not know.
+const SCHEMES: [&[Scheme]; 5] = [
+    &[Scheme::Digest],
+    &[Scheme::DigestMd5, Scheme::Basic],
+    &[Scheme::DigestSha256],
+    &[Scheme::DigestMd5],
+    &[Scheme::Basic],
+];
 
 pub struct AccessGroup {
     pub widget: adw::PreferencesGroup,
@@ -56,7 +65,7 @@ impl AccessGroup {
         });
 
         let chosen = form.clone();
-        let presets = SCHEMES.map(|scheme| (vec![scheme], words::schemes(&[scheme])));
+        let presets = SCHEMES.map(|schemes| (schemes.to_vec(), words::schemes(schemes)));
         let schemes = ChoiceRow::new(&gettext("Login"), presets, move |schemes| {
             chosen.choose(move |stream| stream.access.schemes = schemes.clone());
         });
@@ -148,8 +157,12 @@ impl AccessGroup {
         let (form, name, filling) = (self.form.clone(), user.to_owned(), self.filling.clone());
         row.connect_active_notify(move |row| {
             if !filling.get() {
-                let (name, may) = (name.clone(), row.is_active());
-                form.choose(move |stream| stream.access.read.allow(&name, may));
+                let name = name.clone();
+                if row.is_active() {
+                    form.choose(move |stream| stream.access.read.allow(&name, true));
+                } else {
+                    glib::spawn_future_local(take_right(form.clone(), name));
+                }
             }
         });
         row
@@ -191,12 +204,40 @@ async fn new_user(form: Form) {
     }
 }
 
+async fn take_right(form: Form, user: String) {
+    let Some(page) = form.page() else { return };
+    let _under_way = form.begin();
+    let (engine, id) = (form.control().engine().clone(), form.stream().id());
+    let viewers = engine.readers_of(&user, Some(&id));
+    let answer = readers_question::ask(&page, &gettext("Take the Right Away?"), viewers).await;
+    if answer == Answer::Cancel {
+        return;
+    }
+    let name = user.clone();
+    match form.change(move |stream| stream.access.read.allow(&name, false)).await {
+        Ok(()) if answer == Answer::SendAway => engine.send_away(&user, Some(&id)),
+        Ok(()) => {}
+        Err(error) => form.say_error(&error),
+    }
+}
+
 async fn set_password(form: Form, user: String) {
     let Some(page) = form.page() else { return };
     let current = form.control().password(&user);
     let Some(password) = user_dialog::ask_password(&page, &user, current).await else { return };
+    let engine = form.control().engine().clone();
+    let viewers = engine.readers_of(&user, None);
+    let answer = readers_question::ask(&page, &gettext("Change the Password?"), viewers).await;
+    if answer == Answer::Cancel {
+        return;
+    }
     match form.control().set_password(&user, password).await {
-        Ok(()) => toasts::say(&page, &gettext("Password set")),
+        Ok(()) => {
+            if answer == Answer::SendAway {
+                engine.send_away(&user, None);
+            }
+            toasts::say(&page, &gettext("Password set"));
+        }
         Err(error) => toasts::say(&page, &secret_error(&error)),
     }
 }

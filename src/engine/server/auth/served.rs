@@ -2,11 +2,13 @@
 
 use super::tests::{basic, md5_hex, readers, stream, table};
 use super::*;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use gst_rtsp_server::{RTSPMediaFactory, RTSPServer};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -321,6 +323,140 @@ fn a_new_table_counts_from_the_next_request_on() {
     assert_eq!(connection.ask("DESCRIBE", &served.url("/open"), &[]).status, 401);
     served.auth.set_table(table(Vec::new()));
     assert_eq!(connection.ask("DESCRIBE", &served.url("/open"), &[]).status, 404);
+}
+
+/// A reader of `/sha256` that plays; with its nonce, which was used three times, and its session.
+fn play(served: &Served) -> (Connection, String, String) {
+    let uri = served.url("/sha256");
+    let mut connection = served.connect();
+    let nonce = connection.ask("DESCRIBE", &uri, &[]).nonce().to_owned();
+    let login = |method, uri: &str, count| authorization(Form::Sha256, method, uri, "apple", &nonce, count);
+    assert_eq!(connection.ask("DESCRIBE", &uri, &[login("DESCRIBE", &uri, 1)]).status, 200);
+    let track = format!("{uri}/stream=0");
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1".to_owned();
+    let set_up = connection.ask("SETUP", &track, &[login("SETUP", &track, 2), transport]);
+    let session = set_up.header("Session").unwrap().split(';').next().unwrap().to_owned();
+    let headers = [login("PLAY", &uri, 3), format!("Session: {session}")];
+    assert_eq!(connection.ask("PLAY", &uri, &headers).status, 200);
+    (connection, nonce, session)
+}
+
+#[test]
+fn who_watches_goes_on_after_the_right_is_gone_and_begins_nothing_new() {
+    let served = serve_house();
+    let uri = served.url("/sha256");
+    let (mut connection, nonce, session) = play(&served);
+    served.auth.set_table(table(vec![stream("/sha256", readers(&["bert"]), &[Scheme::DigestSha256])]));
+    let login = |method, uri: &str, count| authorization(Form::Sha256, method, uri, "apple", &nonce, count);
+    let in_session = format!("Session: {session}");
+    let alive = connection.ask("GET_PARAMETER", &uri, &[login("GET_PARAMETER", &uri, 4), in_session.clone()]);
+    assert_eq!(alive.status, 200);
+    let bare = connection.ask("GET_PARAMETER", &uri, std::slice::from_ref(&in_session));
+    assert_eq!(bare.status, 401, "still by its password");
+    let track = format!("{uri}/stream=0");
+    for (method, uri, count) in [("SETUP", &track, 5), ("DESCRIBE", &uri, 6)] {
+        let refused = connection.ask(method, uri, &[login(method, uri, count), in_session.clone()]);
+        assert_eq!(refused.status, 403, "{method}");
+    }
+    let other = served.connect().ask("PAUSE", &uri, &[login("PAUSE", &uri, 7), in_session]);
+    assert_eq!(other.status, 403, "another connection was never let in");
+}
+
+#[test]
+fn an_address_that_is_denied_gets_no_answer_at_all() {
+    let served = serve_house();
+    let denies = |deny: &str| {
+        let mut table = table(vec![stream("/open", Readers::Anyone, &[Scheme::Digest])]);
+        table.addresses.deny = vec![deny.parse().unwrap()];
+        table
+    };
+    served.auth.set_table(denies("127.0.0.2"));
+    assert_eq!(served.connect().ask("DESCRIBE", &served.url("/open"), &[]).status, 200);
+    served.auth.set_table(denies("127.0.0.0/8"));
+    let mut connection = served.connect();
+    // It may be reset while it is written to.
+    let _ = connection.socket.get_mut().write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    let mut answer = Vec::new();
+    let _ = connection.socket.read_to_end(&mut answer);
+    assert_eq!(answer, b"", "closed without a word");
+}
+
+#[test]
+fn wrong_passwords_lock_out_until_that_is_lifted_or_the_password_changes() {
+    let locking = || {
+        let mut table = table(vec![stream("/basic", readers(&["anna"]), &[Scheme::Basic])]);
+        table.lock_out = true;
+        table
+    };
+    let served = Served::start(locking());
+    let ask = |password: &str| {
+        let uri = served.url("/basic");
+        let login = authorization(Form::Basic, "DESCRIBE", &uri, password, "", 1);
+        served.connect().ask("DESCRIBE", &uri, &[login])
+    };
+    let lock_out = || {
+        assert!((0..20).any(|_| ask("wrong").status == 403));
+        let refused = ask("apple");
+        assert_eq!(refused.status, 403);
+        let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+        assert!((1..=30).contains(&seconds), "{seconds}");
+        assert!(served.auth.waits_changed().try_recv().is_ok());
+    };
+    lock_out();
+    let waits = served.auth.waits();
+    assert_eq!(waits.len(), 1);
+    let who = (waits[0].network.to_string(), waits[0].user.clone());
+    assert_eq!(who, ("127.0.0.1/32".into(), Some("anna".into())));
+    served.auth.lift(waits[0].network, waits[0].user.as_deref());
+    assert_eq!(ask("apple").status, 200);
+    lock_out();
+    let mut other = locking();
+    other.users.insert("anna".into(), Some(Verifier::new("anna", REALM, &"plum".into())));
+    served.auth.set_table(other);
+    assert_eq!(ask("plum").status, 200);
+}
+
+#[test]
+fn wrong_passwords_lock_out_through_an_http_tunnel_too() {
+    let mut table = table(vec![stream("/basic", readers(&["anna"]), &[Scheme::Basic])]);
+    table.lock_out = true;
+    let served = Served::start(table);
+    let uri = served.url("/basic");
+    let login = |password| authorization(Form::Basic, "DESCRIBE", &uri, password, "", 1);
+    let ask = |password| Tunnel::open(&served).ask("DESCRIBE", &uri, &login(password));
+    assert_eq!(ask("apple"), 200);
+    for _ in 0..5 {
+        assert_eq!(ask("wrong"), 401);
+    }
+    assert_eq!(ask("apple"), 403);
+    let outside = served.connect().ask("DESCRIBE", &uri, &[login("apple")]);
+    assert_eq!(outside.status, 403, "without a tunnel too");
+}
+
+/// RTSP over HTTP: answers come by GET, requests go by POST, in Base64.
+struct Tunnel {
+    answers: Connection,
+    requests: TcpStream,
+}
+
+impl Tunnel {
+    fn open(served: &Served) -> Self {
+        static COOKIES: AtomicU32 = AtomicU32::new(0);
+        let cookie = COOKIES.fetch_add(1, Ordering::Relaxed);
+        let head = |method: &str| format!("{method} / HTTP/1.0\r\nx-sessioncookie: {cookie}\r\n\r\n");
+        let mut answers = served.connect();
+        answers.socket.get_mut().write_all(head("GET").as_bytes()).unwrap();
+        assert_eq!(answers.reply().status, 200);
+        let mut requests = served.connect().socket.into_inner();
+        requests.write_all(head("POST").as_bytes()).unwrap();
+        Self { answers, requests }
+    }
+
+    fn ask(&mut self, method: &str, uri: &str, header: &str) -> u16 {
+        let request = format!("{method} {uri} RTSP/1.0\r\nCSeq: 1\r\n{header}\r\n\r\n");
+        self.requests.write_all(BASE64_STANDARD.encode(request).as_bytes()).unwrap();
+        self.answers.reply().status
+    }
 }
 
 #[test]
