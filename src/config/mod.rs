@@ -5,6 +5,7 @@ mod address;
 mod edit;
 mod file;
 mod folders;
+mod limits;
 mod lock;
 mod migrate;
 mod overlay;
@@ -22,6 +23,7 @@ pub use access::{Access, Readers, Scheme, User};
 pub use address::{Link, Place};
 pub use file::{ConfigFile, LoadError, SaveError};
 pub use folders::{default_path, state_folder};
+pub use limits::Limits;
 pub use lock::{ConfigLock, LockError};
 pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::{Line, ParseError};
@@ -31,7 +33,7 @@ pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
-pub use validate::{Field, Problem, ProblemKind, StreamField};
+pub use validate::{Field, LimitField, Problem, ProblemKind, StreamField};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub version: u32,
     #[serde(default)]
     pub server: ServerConfig,
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,6 +70,7 @@ impl Config {
             enabled: true,
             source: Source::Pattern(PatternSource { pattern: "smpte".into() }),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            readers_limit: None,
             renditions: vec![Rendition {
                 size: Size::Pixels { width: 1280, height: 720 },
                 frame_rate: FrameRate::Fixed { numerator: 25, denominator: 1 },
@@ -76,6 +81,7 @@ impl Config {
         Self {
             version: migrate::CURRENT,
             server: ServerConfig::default(),
+            limits: Limits::default(),
             users: vec![],
             streams: vec![demo],
         }

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
+use super::limits::LIMITS;
 use super::{
     Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Source,
     StreamConfig,
@@ -32,8 +33,19 @@ pub struct Problem {
 pub enum Field {
     /// The name of the user at this place of the list.
     User { index: usize },
+    /// One of the limits.
+    Limit(LimitField),
     /// A field of the stream at this place of the list, which has this id.
     Stream { index: usize, id: String, field: StreamField },
+}
+
+/// One of the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitField {
+    Readers,
+    ReadersPerStream,
+    ReadersPerAddress,
+    Sessions,
 }
 
 /// A field of a stream.
@@ -58,6 +70,7 @@ pub enum StreamField {
     Bitrate(usize),
     Read,
     Schemes,
+    ReadersLimit,
     /// The overlay at this place of the list.
     Overlay(usize),
 }
@@ -73,8 +86,21 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User { index } => write!(f, "user {}", index + 1),
+            Self::Limit(field) => write!(f, "limits, {}", field.key()),
             Self::Stream { index, id, field } if id.is_empty() => write!(f, "stream {}, {field}", index + 1),
             Self::Stream { id, field, .. } => write!(f, "stream \"{id}\", {field}"),
+        }
+    }
+}
+
+impl LimitField {
+    /// As it stands in the file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Readers => "readers",
+            Self::ReadersPerStream => "readers_per_stream",
+            Self::ReadersPerAddress => "readers_per_address",
+            Self::Sessions => "sessions",
         }
     }
 }
@@ -95,6 +121,7 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::ReadersLimit => "readers_limit",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
         })
     }
@@ -180,6 +207,8 @@ pub enum ProblemKind {
     SchemesEmpty,
     #[error("an authentication scheme is named twice: once is enough")]
     SchemeRepeated,
+    #[error("{limit} is not a limit that can be kept: choose one from {least} to {most}")]
+    LimitOutOfRange { limit: u32, least: u32, most: u32 },
     #[error("the text is empty: write one, or remove the overlay")]
     TextEmpty,
     #[error("the text is too long: use {most} characters at most")]
@@ -209,6 +238,15 @@ impl Config {
             };
             problems.push(Problem { field: Field::User { index }, what });
         }
+        let limits = self.limits;
+        for (field, limit) in [
+            (LimitField::Readers, limits.readers),
+            (LimitField::ReadersPerStream, limits.readers_per_stream),
+            (LimitField::ReadersPerAddress, limits.readers_per_address),
+            (LimitField::Sessions, limits.sessions),
+        ] {
+            problems.extend(check_limit(limit).map(|what| Problem { field: Field::Limit(field), what }));
+        }
         for (index, stream) in self.streams.iter().enumerate() {
             let mut found = Vec::new();
             self.check_identity(index, stream, &mut found);
@@ -217,6 +255,8 @@ impl Config {
                 found.push((StreamField::Address, ProblemKind::AddressOfItself));
             }
             self.check_access(stream, &mut found);
+            let limit = stream.readers_limit.and_then(check_limit);
+            found.extend(limit.map(|what| (StreamField::ReadersLimit, what)));
             check_renditions(&stream.renditions, &mut found);
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
@@ -296,6 +336,11 @@ impl Config {
             found.push((StreamField::Schemes, ProblemKind::SchemeRepeated));
         }
     }
+}
+
+fn check_limit(limit: u32) -> Option<ProblemKind> {
+    let (least, most) = (*LIMITS.start(), *LIMITS.end());
+    (!LIMITS.contains(&limit)).then_some(ProblemKind::LimitOutOfRange { limit, least, most })
 }
 
 type Found = Vec<(StreamField, ProblemKind)>;
@@ -430,6 +475,7 @@ mod tests {
             source: Source::Pattern(PatternSource { pattern: "ball".into() }),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
+            readers_limit: None,
             overlays: vec![],
         }
     }
@@ -438,6 +484,7 @@ mod tests {
         Config {
             version: 1,
             server: ServerConfig::default(),
+            limits: Limits::default(),
             users: vec![User { name: "guest".into() }],
             streams: streams.into_iter().collect(),
         }

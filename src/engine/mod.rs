@@ -20,10 +20,10 @@ mod stream;
 
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
-pub use server::Reader;
+pub use server::{Figures, KeptAway, Reader, ReaderTransport, Watching};
 pub use state::{
-    AccessState, EncoderReason, Encoding, Place, RelayError, ServerError, ServerState, StreamError,
-    StreamState,
+    AccessState, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RelayError, ServerError,
+    ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
@@ -36,6 +36,7 @@ use server::{AccessTable, Server};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 mod imp {
     use super::*;
@@ -141,6 +142,27 @@ impl Engine {
         self.server().readers().list().clone().upcast()
     }
 
+    /// Keeps the figures of readers up to date, as long as what is returned is kept.
+    pub fn watch_readers(&self) -> Watching {
+        self.server().readers().watch()
+    }
+
+    /// Sends a reader away: it is told that the stream has ended, and its connection is closed. With a period it is
+    /// kept away for so long: its user at its address, or everybody there where it did not log in.
+    pub fn send_away(&self, reader: &Reader, keep_away: Option<Duration>) {
+        self.server().send_away(reader, keep_away);
+    }
+
+    /// Those who are kept away, as [`KeptAway`].
+    pub fn kept_away(&self) -> gio::ListModel {
+        self.server().kept_away().list().clone().upcast()
+    }
+
+    /// Lets in somebody who is kept away.
+    pub fn let_in(&self, kept: &KeptAway) {
+        self.server().kept_away().let_in(kept);
+    }
+
     /// Tells of every stream, those of later too, when its state has changed.
     pub fn connect_stream_state_changed(
         &self,
@@ -170,6 +192,7 @@ impl Engine {
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords));
+        self.server().set_limits(config);
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {
             match config.streams.iter().find(|new| new.id == old.id) {

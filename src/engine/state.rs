@@ -1,6 +1,21 @@
 //! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
 
 use crate::config::Codec;
+
+/// Why a reader was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefusalReason {
+    KeptAway { until: SystemTime },
+    TooManyReaders { scope: LimitScope, most: u32 },
+    TooManySessions { most: u32 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitScope {
+    Stream,
+    Server,
+    Address,
+}
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::SystemTime;

@@ -8,6 +8,7 @@ mod problem;
 mod relay;
 mod server;
 mod stream;
+mod viewer;
 
 pub use access::{access_state, schemes};
 pub use overlay::position;
@@ -16,6 +17,7 @@ pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
+pub use viewer::{fares, figures, viewer, watches};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

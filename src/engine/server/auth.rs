@@ -349,6 +349,7 @@ mod tests {
             source: Source::Pattern(PatternSource { pattern: "ball".into() }),
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
+            readers_limit: None,
             overlays: Vec::new(),
         }
     }
@@ -360,7 +361,8 @@ mod tests {
     /// `anna` and `bert` have passwords, `carl` has none.
     pub(super) fn table(streams: Vec<StreamConfig>) -> AccessTable {
         let users = ["anna", "bert", "carl"].map(|name| User { name: name.into() }).to_vec();
-        let config = Config { version: 1, server: Default::default(), users, streams };
+        let config =
+            Config { version: 1, server: Default::default(), limits: Default::default(), users, streams };
         AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
     }
 

@@ -6,16 +6,24 @@ mod digest;
 mod drain;
 mod factory;
 mod ffi;
+mod goodbye;
+mod kept_away;
+mod meter;
 mod readers;
+mod receiver_reports;
+mod seats;
 mod timestamp_guard;
+mod traffic;
 
 pub use auth::{AccessTable, access_state};
-pub use readers::Reader;
+pub use kept_away::KeptAway;
+pub use meter::{Figures, ReaderTransport};
+pub use readers::{Reader, Watching};
 
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::state::ServerError;
-use crate::config::{Listen, ServerConfig};
+use super::state::{RefusalReason, ServerError};
+use crate::config::{Config, Listen, ServerConfig};
 use auth::Auth;
 use factory::Factory;
 use gio::prelude::*;
@@ -24,12 +32,15 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
+use kept_away::{Gate, KeptAways};
 use readers::Readers;
+use seats::Seats;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use traffic::Traffics;
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
 const REQUEST_THREADS: i32 = 4;
@@ -45,6 +56,9 @@ const STALLED: Duration = Duration::from_secs(20);
 const CONNECTION_AFTER_SESSION: i32 = 10;
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
+
+/// The answer to a reader for whom there is no seat: "Not Enough Bandwidth" (RFC 2326, 11.3.14).
+const FULL: RTSPStatusCode = RTSPStatusCode::NotEnoughBandwidth;
 
 /// How long the end of the program waits for a thread that does not end.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -98,6 +112,9 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    traffics: Arc<Traffics>,
+    seats: Arc<Seats>,
+    kept_away: KeptAways,
     time: TimeLine,
     sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
     cleanup: RefCell<Option<glib::SourceId>>,
@@ -117,10 +134,28 @@ impl Server {
         server.set_auth(Some(&auth));
 
         let mounts = Arc::new(Mounts::default());
-        let readers = Readers::new(&sessions);
+        let traffics = Arc::new(Traffics::default());
+        let readers = Readers::new(&sessions, &traffics);
+        let seats = Arc::new(Seats::default());
+        sessions.connect_session_removed({
+            let seats = seats.clone();
+            move |_, session| {
+                if let Some(session) = session.sessionid() {
+                    seats.free(&session);
+                }
+            }
+        });
+        let kept_away = KeptAways::new();
         server.connect_client_connected({
-            let (mounts, auth, reports) = (mounts.clone(), auth.clone(), readers.reports());
-            move |_, client| watch_client(client, &mounts, &auth, &reports)
+            let door = Door {
+                mounts: mounts.clone(),
+                auth: auth.clone(),
+                gate: kept_away.gate().clone(),
+                seats: seats.clone(),
+                sessions: sessions.clone(),
+            };
+            let reports = readers.reports();
+            move |_, client| watch_client(client, &door, &reports)
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
@@ -138,6 +173,9 @@ impl Server {
             mounts,
             auth,
             readers,
+            traffics,
+            seats,
+            kept_away,
             time,
             sockets: RefCell::default(),
             cleanup: RefCell::new(Some(cleanup)),
@@ -151,6 +189,15 @@ impl Server {
     /// Decides from now on by this table who may read what.
     pub fn set_access(&self, table: AccessTable) {
         self.auth.set_table(table);
+    }
+
+    pub fn kept_away(&self) -> &KeptAways {
+        &self.kept_away
+    }
+
+    /// Lets in as many as the configuration says from now on. Nobody who reads is sent away.
+    pub fn set_limits(&self, config: &Config) {
+        self.seats.set_limits(config);
     }
 
     /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
@@ -229,7 +276,8 @@ impl Server {
     pub fn mount(&self, stream: &str, path: &str, feed: &Arc<Feed>) {
         let mount = Mount { stream: stream.to_owned(), feed: feed.clone() };
         self.mounts.0.lock().unwrap().insert(path.to_owned(), mount);
-        self.factories.add_factory(path, Factory::new(feed.clone(), self.time.clone()));
+        self.factories
+            .add_factory(path, Factory::new(feed.clone(), self.time.clone(), self.traffics.clone()));
     }
 
     /// Serves nothing at a path any more.
@@ -245,22 +293,29 @@ impl Server {
         if readers.is_empty() {
             return;
         }
-        let gone: Vec<_> = readers.iter().map(|reader| (reader.session(), reader.client())).collect();
         let (pool, server) = (self.sessions.clone(), self.server.clone());
+        let gone: Vec<Leaving> = readers.iter().map(Leaving::of).collect();
         glib::timeout_add_local_once(GOODBYE, move || {
             // The last session of a media ends its pipeline, and waits for that.
-            blocking::unblock(move || {
-                for session in gone.iter().filter_map(|(session, _)| pool.find(session)) {
-                    let _ = pool.remove(&session);
-                }
-                server.client_filter(Some(&mut |_, client| {
-                    let key = readers::client_key(client);
-                    let dismissed = gone.iter().any(|(_, client)| *client == key);
-                    if dismissed { RTSPFilterResult::Remove } else { RTSPFilterResult::Keep }
-                }));
-            })
-            .detach();
+            blocking::unblock(move || gone.iter().for_each(|leaving| leaving.end(&pool, &server))).detach();
         });
+    }
+
+    /// Sends one reader away, and keeps it away for so long: its user at its address, or everybody there where it did
+    /// not log in. It is gone some milliseconds later.
+    pub fn send_away(&self, reader: &Reader, keep_away: Option<Duration>) {
+        if let Some(period) = keep_away {
+            self.kept_away.keep_away(&reader.address(), &reader.user(), period);
+        }
+        let (pool, server) = (self.sessions.clone(), self.server.clone());
+        let leaving = Leaving::of(reader);
+        blocking::unblock(move || {
+            if let Some(session) = pool.find(&leaving.session) {
+                goodbye::say(&session);
+            }
+            leaving.end(&pool, &server);
+        })
+        .detach();
     }
 
     /// Ends every connection and session.
@@ -301,28 +356,119 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
-    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
-    // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
-    let refuse = {
-        let mounts = mounts.clone();
-        move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
-            .and_then(|path| mounts.find(&path))
-        {
+/// A reader that is sent away.
+struct Leaving {
+    session: String,
+    client: Option<RTSPClient>,
+}
+
+impl Leaving {
+    fn of(reader: &Reader) -> Self {
+        Self { session: reader.session(), client: reader.client() }
+    }
+
+    /// Ends its session, then its connection, if that is open still. Not for the main thread.
+    fn end(&self, pool: &RTSPSessionPool, server: &RTSPServer) {
+        if let Some(session) = pool.find(&self.session) {
+            let _ = pool.remove(&session);
+        }
+        server.client_filter(Some(&mut |_, client| match &self.client {
+            Some(leaving) if leaving == client => RTSPFilterResult::Remove,
+            _ => RTSPFilterResult::Keep,
+        }));
+    }
+}
+
+/// What is asked before a reader is let in. Read by the threads that answer requests.
+#[derive(Clone)]
+struct Door {
+    mounts: Arc<Mounts>,
+    auth: Auth,
+    gate: Arc<Gate>,
+    seats: Arc<Seats>,
+    sessions: RTSPSessionPool,
+}
+
+impl Door {
+    fn mount(&self, context: &RTSPContext) -> Option<Mount> {
+        ffi::request_path(context).and_then(|path| self.mounts.find(&path))
+    }
+
+    /// No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
+    fn answer(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let address = ffi::peer_address(context).unwrap_or_default();
+        if let Err(reason) = self.gate.check(&address, self.auth.user_of(client).as_deref()) {
+            return self.refuse(context, reason);
+        }
+        match self.mount(context) {
             Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
             _ => RTSPStatusCode::Ok,
         }
-    };
-    client.connect_pre_describe_request(refuse.clone());
-    client.connect_pre_setup_request(refuse);
-    client.connect_play_request({
-        let (mounts, auth, reports) = (mounts.clone(), auth.clone(), reports.clone());
+    }
+
+    /// Also whether there is a seat for one that begins.
+    fn answer_setup(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let answer = self.answer(client, context);
+        let Some(mount) = self.mount(context).filter(|_| answer == RTSPStatusCode::Ok) else { return answer };
+        if context.session().is_some() {
+            return answer;
+        }
+        let address = ffi::peer_address(context).unwrap_or_default();
+        match self.seats.ask(client, &mount.stream, &address, self.sessions.n_sessions()) {
+            Ok(()) => answer,
+            Err(reason) => self.refuse(context, reason),
+        }
+    }
+
+    fn refuse(&self, _context: &RTSPContext, reason: RefusalReason) -> RTSPStatusCode {
+        match reason {
+            RefusalReason::KeptAway { .. } => RTSPStatusCode::Forbidden,
+            _ => FULL,
+        }
+    }
+}
+
+fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
+    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+    client.connect_pre_describe_request({
+        let door = door.clone();
+        move |client, context| door.answer(client, context)
+    });
+    client.connect_pre_setup_request({
+        let door = door.clone();
+        move |client, context| door.answer_setup(client, context)
+    });
+    client.connect_setup_request({
+        let seats = door.seats.clone();
         move |client, context| {
-            let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
+            if let Some(session) = context.session().and_then(|session| session.sessionid()) {
+                seats.take(client, &session);
+            }
+        }
+    });
+    client.connect_closed({
+        let seats = door.seats.clone();
+        move |client| seats.forget(readers::client_key(client))
+    });
+    client.connect_pre_play_request({
+        let reports = reports.clone();
+        move |_, context| {
+            reports.starting(context);
+            RTSPStatusCode::Ok
+        }
+    });
+    client.connect_play_request({
+        let (door, reports) = (door.clone(), reports.clone());
+        move |client, context| {
+            let Some(mount) = door.mount(context) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
             mount.feed.request_key_frame();
-            reports.playing(client, context, &mount.stream, auth.user_of(client));
+            reports.playing(client, context, &mount.stream, door.auth.user_of(client));
         }
+    });
+    client.connect_pause_request({
+        let reports = reports.clone();
+        move |_, context| reports.pausing(context)
     });
 }
 

@@ -319,6 +319,7 @@ impl AddDialog {
             source,
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions,
+            readers_limit: None,
             overlays: vec![],
         };
         let mut config: Config = self.control().config();

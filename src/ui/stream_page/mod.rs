@@ -14,11 +14,11 @@ mod relay_rows;
 mod source_group;
 mod text_row;
 mod user_dialog;
-mod viewers_group;
 
 use super::given_address;
 use super::stream_view::{StreamView, look};
 use super::toasts;
+use super::viewers_page::viewers_group;
 use crate::control::Control;
 use crate::engine::Stream;
 use crate::i18n::{gettext, gettext_f, ngettext_f};
