@@ -37,9 +37,7 @@ pub fn watches(program: &str, transport: ReaderTransport, since: &str) -> String
 
 /// The figures that tell whether it fares well, in one line.
 pub fn fares(figures: &Figures) -> String {
-    let lost = figures.lost.map(|packets| {
-        ngettext_f("{n} packet lost", "{n} packets lost", packets, &[])
-    });
+    let lost = figures.lost.map(|packets| ngettext_f("{n} packet lost", "{n} packets lost", packets, &[]));
     // Translators: {size} is an amount of data, such as “34.1 kB”, that a viewer has not received yet.
     let waiting = figures.backlog.map(|bytes| gettext_f("{size} waiting", &[("size", &size(bytes))]));
     let parts: Vec<String> = [figures.bitrate.map(bitrate), lost, waiting].into_iter().flatten().collect();

@@ -484,6 +484,7 @@ mod tests {
         assert_eq!(door.describe("/carl", &basic("anna", "apple")), Decision::Forbidden);
         let config = Config {
             version: 1,
+            limits: Default::default(),
             server: Default::default(),
             users: vec![User { name: "anna".into() }],
             streams: house(),

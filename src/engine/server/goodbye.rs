@@ -12,6 +12,14 @@ pub fn media_of(session: &RTSPSession) -> Vec<RTSPSessionMedia> {
     session.filter(Some(&mut |_, _| RTSPFilterResult::Ref))
 }
 
+/// Whether nothing of a session is left when its connection is closed: all of its packets go over that.
+pub fn is_on_connection(session: &RTSPSession) -> bool {
+    let mut transports = media_of(session).into_iter().flat_map(|media| media.transports());
+    transports.all(|transport| {
+        ffi::track_transport(&transport).is_some_and(|agreed| agreed.lower == LowerTransport::Tcp)
+    })
+}
+
 /// Says to a session that each of its streams has ended. Not to a multicast group, which others watch. Not for the main
 /// thread: it waits where the socket's buffer is full.
 pub fn say(session: &RTSPSession) {

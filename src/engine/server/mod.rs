@@ -438,17 +438,27 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
         let door = door.clone();
         move |client, context| door.answer_setup(client, context)
     });
+    let begun = Arc::new(Mutex::new(Vec::new()));
     client.connect_setup_request({
-        let seats = door.seats.clone();
+        let (seats, begun) = (door.seats.clone(), begun.clone());
         move |client, context| {
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
                 seats.take(client, &session);
+                let mut begun = begun.lock().unwrap();
+                if !begun.contains(&session) {
+                    begun.push(session);
+                }
             }
         }
     });
     client.connect_closed({
-        let seats = door.seats.clone();
-        move |client| seats.forget(readers::client_key(client))
+        let (seats, sessions) = (door.seats.clone(), door.sessions.clone());
+        move |client| {
+            seats.forget(readers::client_key(client));
+            let (begun, sessions) = (std::mem::take(&mut *begun.lock().unwrap()), sessions.clone());
+            // The last session of a media ends its pipeline, and waits for that.
+            blocking::unblock(move || end_closed(&begun, &sessions)).detach();
+        }
     });
     client.connect_pre_play_request({
         let reports = reports.clone();
@@ -470,6 +480,16 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
         let reports = reports.clone();
         move |_, context| reports.pausing(context)
     });
+}
+
+/// Ends the sessions of a connection that was closed. The library would keep those on TCP too, until nothing was heard
+/// of them for 60 s. Those on UDP go on.
+fn end_closed(begun: &[glib::GString], sessions: &RTSPSessionPool) {
+    for session in begun.iter().filter_map(|session| sessions.find(session)) {
+        if goodbye::is_on_connection(&session) {
+            let _ = sessions.remove(&session);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -104,6 +104,10 @@ impl ViewersPage {
 fn group(control: &Control, stream: &Stream) -> adw::PreferencesGroup {
     let group = viewers_group::new(control, stream);
     stream.bind_property("name", &group, "title").sync_create().build();
-    stream.bind_property("viewers", &group, "visible").transform_to(|_, viewers: u32| Some(viewers > 0)).sync_create().build();
+    stream
+        .bind_property("viewers", &group, "visible")
+        .transform_to(|_, viewers: u32| Some(viewers > 0))
+        .sync_create()
+        .build();
     group
 }

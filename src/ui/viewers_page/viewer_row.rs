@@ -87,7 +87,8 @@ fn show(row: &adw::ExpanderRow, details: &RefCell<Vec<adw::ActionRow>>, reader: 
     let figures = words::figures(&figures);
     let mut rows = details.borrow_mut();
     // A figure can become known before others; what is shown is made anew then.
-    let same = rows.len() == figures.len() && rows.iter().zip(&figures).all(|(row, (name, _))| row.title() == *name);
+    let same =
+        rows.len() == figures.len() && rows.iter().zip(&figures).all(|(row, (name, _))| row.title() == *name);
     if !same {
         rows.drain(..).for_each(|old| row.remove(&old));
         for (name, _) in &figures {
