@@ -43,6 +43,8 @@ fn stream(id: &str) -> StreamConfig {
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         readers_limit: None,
         overlays: Vec::new(),
+        slate: Slate::default(),
+        lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
 }
 

@@ -44,6 +44,8 @@ mod tests {
             renditions: vec![Rendition::default()],
             readers_limit: None,
             overlays: Vec::new(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

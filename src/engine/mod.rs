@@ -20,10 +20,11 @@ mod stream;
 
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
-pub use server::{Figures, KeptAway, Reader, ReaderTransport, Watching};
+pub use server::{Figures, KeptAway, Reader, ReaderTransport, Refusal, Watching};
+pub use source::check_pipeline;
 pub use state::{
-    AccessState, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RelayError, ServerError,
-    ServerState, StreamError, StreamState,
+    AccessState, CustomError, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RefusedReader,
+    RelayError, ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
@@ -161,6 +162,16 @@ impl Engine {
     /// Lets in somebody who is kept away.
     pub fn let_in(&self, kept: &KeptAway) {
         self.server().kept_away().let_in(kept);
+    }
+
+    /// Those who were refused, the newest first: some hundred at most.
+    pub fn refusals(&self) -> gio::ListModel {
+        self.server().refusals().list().clone().upcast()
+    }
+
+    /// Forgets who was refused until now.
+    pub fn clear_refusals(&self) {
+        self.server().refusals().clear();
     }
 
     /// Tells of every stream, those of later too, when its state has changed.

@@ -9,6 +9,7 @@ import socket
 import sys
 
 from drive.keys import MANY, Keys
+from drive.reader import Viewer, probe
 from drive.program import PRESSED, Atspi, Window, passes, shown, the_end_is_clean, wait_for, walk
 
 STREAMS = """
@@ -126,6 +127,25 @@ def the_grid(window, keys):
     round_trip(window, keys, "Turn on Lobby", "Turn on Garage")
 
 
+def the_viewers(window, keys):
+    address = window.address("/lobby")
+    window.press("Viewers")
+    round_trip(window, keys, "No Viewers")
+    with Viewer(address):
+        window.find("Menu of 127.0.0.1")
+        round_trip(window, keys, "Menu of 127.0.0.1")
+        keys.go_to("Menu of 127.0.0.1")
+        window.key("Return", "Down", "Return")
+        window.find("Let In")
+        probe(address)
+        round_trip(window, keys, "Let In", "Copy who was refused", "Clear")
+        keys.enter("Let In")
+        keys.enter("Clear")
+    window.find("No Viewers")
+    window.press("Streams")
+    window.find("Turn on Lobby")
+
+
 def the_search(window, keys):
     keys.type("ctrl+f")
     round_trip(window, keys, "Search streams")
@@ -150,7 +170,12 @@ def the_menus(window, keys):
 
 
 def adding(window, keys):
-    kinds = {"Test Pattern": "Pattern", "Video File": "Files", "Another Stream": "Address of the Other Stream"}
+    kinds = {
+        "Test Pattern": "Pattern",
+        "Video File": "Files",
+        "Another Stream": "Address of the Other Stream",
+        "Custom Pipeline": "GStreamer Pipeline",
+    }
     for kind, row in kinds.items():
         window.key("ctrl+n")
         round_trip(window, keys, *kinds)
@@ -273,6 +298,7 @@ def main():
         "version = 1\n[server]\nport = 0\n" + STREAMS,
         [
             the_grid,
+            the_viewers,
             the_search,
             the_menus,
             adding,

@@ -11,6 +11,7 @@ mod kept_away;
 mod meter;
 mod readers;
 mod receiver_reports;
+mod refusals;
 mod seats;
 mod timestamp_guard;
 mod traffic;
@@ -19,6 +20,7 @@ pub use auth::{AccessTable, access_state};
 pub use kept_away::KeptAway;
 pub use meter::{Figures, ReaderTransport};
 pub use readers::{Reader, Watching};
+pub use refusals::Refusal;
 
 use super::clock::TimeLine;
 use super::feed::Feed;
@@ -34,6 +36,7 @@ use gst_rtsp_server::{
 };
 use kept_away::{Gate, KeptAways};
 use readers::Readers;
+use refusals::{RefusalReports, Refusals};
 use seats::Seats;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -115,6 +118,7 @@ pub struct Server {
     traffics: Arc<Traffics>,
     seats: Arc<Seats>,
     kept_away: KeptAways,
+    refusals: Refusals,
     time: TimeLine,
     sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
     cleanup: RefCell<Option<glib::SourceId>>,
@@ -130,10 +134,11 @@ impl Server {
         server.set_mount_points(Some(&factories));
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
-        let auth = Auth::new();
+        let mounts = Arc::new(Mounts::default());
+        let refusals = Refusals::new(&mounts);
+        let auth = Auth::new(refusals.reports());
         server.set_auth(Some(&auth));
 
-        let mounts = Arc::new(Mounts::default());
         let traffics = Arc::new(Traffics::default());
         let readers = Readers::new(&sessions, &traffics);
         let seats = Arc::new(Seats::default());
@@ -152,6 +157,7 @@ impl Server {
                 auth: auth.clone(),
                 gate: kept_away.gate().clone(),
                 seats: seats.clone(),
+                refusals: refusals.reports(),
                 sessions: sessions.clone(),
             };
             let reports = readers.reports();
@@ -176,6 +182,7 @@ impl Server {
             traffics,
             seats,
             kept_away,
+            refusals,
             time,
             sockets: RefCell::default(),
             cleanup: RefCell::new(Some(cleanup)),
@@ -184,6 +191,10 @@ impl Server {
 
     pub fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Decides from now on by this table who may read what.
@@ -386,6 +397,7 @@ struct Door {
     auth: Auth,
     gate: Arc<Gate>,
     seats: Arc<Seats>,
+    refusals: RefusalReports,
     sessions: RTSPSessionPool,
 }
 
@@ -401,7 +413,9 @@ impl Door {
             return self.refuse(context, reason);
         }
         match self.mount(context) {
-            Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
+            Some(mount) if !mount.feed.is_serving() => {
+                self.refuse(context, RefusalReason::SourceNotDelivering)
+            }
             _ => RTSPStatusCode::Ok,
         }
     }
@@ -420,11 +434,14 @@ impl Door {
         }
     }
 
-    fn refuse(&self, _context: &RTSPContext, reason: RefusalReason) -> RTSPStatusCode {
-        match reason {
+    fn refuse(&self, context: &RTSPContext, reason: RefusalReason) -> RTSPStatusCode {
+        let answer = match reason {
+            RefusalReason::SourceNotDelivering => RTSPStatusCode::ServiceUnavailable,
             RefusalReason::KeptAway { .. } => RTSPStatusCode::Forbidden,
             _ => FULL,
-        }
+        };
+        self.refusals.tell(context, reason);
+        answer
     }
 }
 

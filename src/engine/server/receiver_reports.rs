@@ -181,7 +181,8 @@ mod tests {
         for kind in [200, 201] {
             assert_eq!(parse(&packet(kind, &[others.clone(), ours.clone()]), SSRC, NOW), Some(expected));
         }
-        let compound = [packet(201, &[others.clone()]), packet(202, &[]), packet(201, &[ours])].concat();
+        let compound =
+            [packet(201, std::slice::from_ref(&others)), packet(202, &[]), packet(201, &[ours])].concat();
         assert_eq!(parse(&compound, SSRC, NOW), Some(expected));
         assert_eq!(parse(&packet(201, &[others]), SSRC, NOW), None);
     }

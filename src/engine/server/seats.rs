@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn a_reader_is_refused_by_the_closest_limit() {
-        let mut state = State::default();
-        state.limits = Limits { readers: 4, readers_per_stream: 2, readers_per_address: 3, sessions: 10 };
+        let limits = Limits { readers: 4, readers_per_stream: 2, readers_per_address: 3, sessions: 10 };
+        let mut state = State { limits, ..State::default() };
         for (session, stream, address) in [("1", "lobby", "a"), ("2", "lobby", "b"), ("3", "yard", "b")] {
             state.taken.insert(session.into(), seat(stream, address));
         }
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_seat_is_promised_once_to_a_connection_and_counts_meanwhile() {
-        let mut state = State::default();
-        state.limits.readers_per_stream = 1;
+        let limits = Limits { readers_per_stream: 1, ..Limits::default() };
+        let mut state = State { limits, ..State::default() };
         assert_eq!(state.ask(1, seat("lobby", "a"), 0), Ok(()));
         assert_eq!(state.ask(1, seat("lobby", "a"), 0), Ok(()), "its SETUP failed before");
         assert!(state.ask(2, seat("lobby", "a"), 0).is_err());

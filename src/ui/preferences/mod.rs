@@ -1,6 +1,7 @@
 //! What is set for all streams: where the server listens, and who its users are. Opened over the window.
 
 mod add_user_page;
+mod limits_group;
 mod server_page;
 mod user_page;
 mod users_page;
@@ -41,6 +42,7 @@ impl Preferences {
         let preferences: Self = glib::Object::new();
         let server = ServerPage::new(control);
         preferences.set_focus(Some(server.first_row()));
+        server.add(&limits_group::new(control));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
         preferences

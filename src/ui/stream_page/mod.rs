@@ -4,15 +4,19 @@
 mod access_group;
 mod address_rows;
 mod choice_row;
+mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
+mod limits_group;
+mod loss_group;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
 mod relay_rows;
 mod source_group;
-mod text_row;
+mod steps;
+pub mod text_row;
 mod user_dialog;
 
 use super::given_address;
@@ -32,6 +36,8 @@ use glib::subclass::InitializingObject;
 use gtk::gdk;
 use identity_group::IdentityGroup;
 use leave_dialog::Answer;
+use limits_group::LimitsGroup;
+use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
@@ -45,7 +51,9 @@ struct Groups {
     source: SourceGroup,
     picture: PictureGroup,
     overlays: OverlayGroup,
+    loss: LossGroup,
     access: AccessGroup,
+    limits: LimitsGroup,
 }
 
 mod imp {
@@ -183,7 +191,9 @@ impl StreamPage {
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
             overlays: OverlayGroup::new(&form),
+            loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
+            limits: LimitsGroup::new(&form),
             form,
         };
         for group in [
@@ -191,7 +201,9 @@ impl StreamPage {
             &groups.source.widget,
             &groups.picture.widget,
             &groups.overlays.widget,
+            &groups.loss.widget,
             &groups.access.widget,
+            &groups.limits.widget,
         ] {
             imp.settings.append(group);
         }
@@ -314,7 +326,9 @@ impl StreamPage {
         groups.source.show(&stream);
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
+        groups.loss.show(&stream);
         groups.access.show(&stream);
+        groups.limits.show(&stream);
         self.show_addresses();
         self.show_waiting();
     }

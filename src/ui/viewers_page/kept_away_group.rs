@@ -40,9 +40,8 @@ fn row(control: &Control, kept: &KeptAway) -> adw::ActionRow {
         .subtitle(gettext_f("Until {time}", &[("time", &until)]))
         .build();
     let button = gtk::Button::builder().label(gettext("Let In")).valign(gtk::Align::Center).build();
-    // Translators: {viewer} is an address, or a user at an address.
-    let name = gettext_f("Let {viewer} in", &[("viewer", &who)]);
-    button.update_property(&[gtk::accessible::Property::Label(&name)]);
+    // Its name is what is written on it, whatever label it is given.
+    button.update_property(&[gtk::accessible::Property::Description(&who)]);
     let (control, kept) = (control.clone(), kept.downgrade());
     button.connect_clicked(move |_| {
         if let Some(kept) = kept.upgrade() {

@@ -1,6 +1,7 @@
-//! The page of all who watch, by stream, and of those who are kept away.
+//! The page of all who watch, by stream, and of those who are kept away or were refused.
 
 mod kept_away_group;
+mod refusals_group;
 mod viewer_row;
 pub mod viewers_group;
 
@@ -59,6 +60,7 @@ impl ViewersPage {
         let imp = self.imp();
         assert!(imp.control.set(control.clone()).is_ok(), "a page shows one configuration");
         imp.others.append(&kept_away_group::new(control));
+        imp.others.append(&refusals_group::new(control));
         let engine = control.engine();
         let weak = self.downgrade();
         engine.streams().connect_items_changed(move |_, _, _, _| {
@@ -66,7 +68,7 @@ impl ViewersPage {
                 page.make_groups();
             }
         });
-        for list in [engine.readers(), engine.kept_away()] {
+        for list in [engine.readers(), engine.kept_away(), engine.refusals()] {
             let weak = self.downgrade();
             list.connect_items_changed(move |_, _, _, _| {
                 if let Some(page) = weak.upgrade() {
@@ -84,7 +86,8 @@ impl ViewersPage {
 
     fn choose_page(&self) {
         let engine = self.control().engine();
-        let empty = [engine.readers(), engine.kept_away()].iter().all(|list| list.n_items() == 0);
+        let lists = [engine.readers(), engine.kept_away(), engine.refusals()];
+        let empty = lists.iter().all(|list| list.n_items() == 0);
         self.imp().pages.set_visible_child_name(if empty { "empty" } else { "viewers" });
     }
 
