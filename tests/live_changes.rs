@@ -12,14 +12,11 @@ mod rtsp;
 
 use gio::prelude::*;
 use headwater::config::*;
-use headwater::engine::{Reader as Viewer, Stream, StreamState};
+use headwater::engine::{Reader as Viewer, Stream};
 use in_process::{Hands, with_config};
 use program::{PATIENCE, finish, words};
 use rtsp::{Client, Reader, Transport, frames, lost, steps};
-use std::fs;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;

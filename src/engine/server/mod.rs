@@ -60,7 +60,8 @@ const CONNECTION_AFTER_SESSION: i32 = 10;
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
 
-/// The answer to a reader for whom there is no seat: "Not Enough Bandwidth" (RFC 2326, 11.3.14).
+/// The answer to a reader for whom there is no seat: "Not Enough Bandwidth" (RFC 2326, 11.3.14). ffmpeg, mpv and
+/// GStreamer show it and end. After a 503, which here means that the source is lost, GStreamer tries SETUP again.
 const FULL: RTSPStatusCode = RTSPStatusCode::NotEnoughBandwidth;
 
 /// How long the end of the program waits for a thread that does not end.
@@ -89,6 +90,7 @@ pub struct Mounts(Mutex<HashMap<String, Mount>>);
 #[derive(Debug, Clone)]
 pub struct Mount {
     pub stream: String,
+    pub path: String,
     pub feed: Arc<Feed>,
 }
 
@@ -285,7 +287,7 @@ impl Server {
 
     /// Serves a feed at a path.
     pub fn mount(&self, stream: &str, path: &str, feed: &Arc<Feed>) {
-        let mount = Mount { stream: stream.to_owned(), feed: feed.clone() };
+        let mount = Mount { stream: stream.to_owned(), path: path.to_owned(), feed: feed.clone() };
         self.mounts.0.lock().unwrap().insert(path.to_owned(), mount);
         self.factories
             .add_factory(path, Factory::new(feed.clone(), self.time.clone(), self.traffics.clone()));
@@ -520,7 +522,8 @@ mod tests {
         let feed = Feed::new(commands).unwrap();
         let mounts = Mounts::default();
         for (path, stream) in [("/lobby", "a"), ("/lobby/sub", "b")] {
-            mounts.0.lock().unwrap().insert(path.into(), Mount { stream: stream.into(), feed: feed.clone() });
+            let mount = Mount { stream: stream.into(), path: path.into(), feed: feed.clone() };
+            mounts.0.lock().unwrap().insert(path.into(), mount);
         }
         let stream = |path| mounts.find(path).map(|mount| mount.stream);
         assert_eq!(stream("/lobby").as_deref(), Some("a"));

@@ -43,8 +43,10 @@ fn row(control: &Control, kept: &KeptAway) -> adw::ActionRow {
     // Its name is what is written on it, whatever label it is given.
     button.update_property(&[gtk::accessible::Property::Description(&who)]);
     let (control, kept) = (control.clone(), kept.downgrade());
-    button.connect_clicked(move |_| {
+    button.connect_clicked(move |button| {
         if let Some(kept) = kept.upgrade() {
+            // The row goes, and would take the focus with it.
+            button.emit_move_focus(gtk::DirectionType::TabForward);
             control.engine().let_in(&kept);
         }
     });
