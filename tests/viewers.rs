@@ -44,6 +44,8 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
             ..Rendition::default()
         }],
         overlays: Vec::new(),
+        slate: Slate::default(),
+        lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
 }
 
