@@ -40,6 +40,7 @@ fn stream(id: &str) -> StreamConfig {
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         readers_limit: None,
         overlays: Vec::new(),
+        transports: ReaderTransport::default_list(),
         slate: Slate::default(),
         lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
@@ -48,7 +49,7 @@ fn stream(id: &str) -> StreamConfig {
 fn config() -> Config {
     Config {
         version: 1,
-        server: ServerConfig { listen: Listen::Localhost, port: 0 },
+        server: ServerConfig { port: 0, ..ServerConfig::default() },
         limits: Limits::default(),
         users: vec![User { name: "guest".into() }],
         streams: vec![stream("changed"), stream("control")],

@@ -12,7 +12,7 @@ mod rtsp;
 
 use gio::prelude::*;
 use headwater::config::*;
-use headwater::engine::{Figures, KeptAway, Reader as Viewer, ReaderTransport, Watching};
+use headwater::engine::{Figures, KeptAway, Reader as Viewer, Watching};
 use in_process::{Hands, with_config};
 use program::PATIENCE;
 use rtsp::{Client, Reader, Transport, lost};
@@ -44,6 +44,7 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
             ..Rendition::default()
         }],
         overlays: Vec::new(),
+        transports: ReaderTransport::default_list(),
         slate: Slate::default(),
         lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
@@ -52,7 +53,7 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
 fn config() -> Config {
     Config {
         version: 1,
-        server: ServerConfig { listen: Listen::Localhost, port: 0 },
+        server: ServerConfig { port: 0, ..ServerConfig::default() },
         limits: Limits::default(),
         users: vec![],
         streams: vec![stream("watched", 4000)],

@@ -4,7 +4,7 @@ use super::clock::TimeLine;
 use super::feed::Feed;
 use super::runner::{self, Command, Event};
 use super::state::{AccessState, Encoding, StreamError, StreamState};
-use crate::config::{Password, StreamConfig};
+use crate::config::{Password, ReaderTransport, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -34,6 +34,12 @@ mod imp {
         pub encoding: RefCell<Option<Encoding>>,
         #[property(get, set)]
         pub access: RefCell<AccessState>,
+        /// Whether it is read without encryption, by whatever transport.
+        #[property(get, set)]
+        pub plain: Cell<bool>,
+        /// Whether it is read by RTSPS.
+        #[property(get, set)]
+        pub encrypted: Cell<bool>,
         pub commands: OnceCell<mpsc::Sender<Command>>,
         pub feed: OnceCell<Arc<Feed>>,
         /// Closed when the thread has ended.
@@ -75,6 +81,7 @@ impl Stream {
             .property("name", &config.name)
             .property("path", &config.path)
             .build();
+        stream.describe_transports(config);
         stream.imp().commands.set(commands).expect("set once, here");
         stream.imp().feed.set(feed).expect("set once, here");
         stream.imp().events.set(received.clone()).expect("set once, here");
@@ -135,6 +142,18 @@ impl Stream {
         }
         if self.path() != config.path {
             self.set_path(config.path.clone());
+        }
+        self.describe_transports(config);
+    }
+
+    fn describe_transports(&self, config: &StreamConfig) {
+        let plain = config.transports.iter().any(|transport| *transport != ReaderTransport::Rtsps);
+        if self.plain() != plain {
+            self.set_plain(plain);
+        }
+        let encrypted = config.transports.contains(&ReaderTransport::Rtsps);
+        if self.encrypted() != encrypted {
+            self.set_encrypted(encrypted);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod custom;
+mod encryption;
 mod overlay;
 mod pattern;
 mod picture;
@@ -10,10 +11,12 @@ mod refusal;
 mod relay;
 mod server;
 mod stream;
+mod transport;
 mod viewer;
 
 pub use access::{access_state, schemes};
 pub use custom::custom_error;
+pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
@@ -21,6 +24,7 @@ pub use problem::problem;
 pub use refusal::refusal;
 pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
+pub use transport::{transport, transports};
 pub use viewer::{fares, figures, viewer, watches};
 
 /// What is said of a state or an error.

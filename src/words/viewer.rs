@@ -1,6 +1,8 @@
 //! What is said of those who watch.
 
-use crate::engine::{Figures, ReaderTransport};
+use super::transport;
+use crate::config::ReaderTransport;
+use crate::engine::Figures;
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::time::Duration;
 
@@ -13,19 +15,9 @@ pub fn viewer(address: &str, user: &str) -> String {
     }
 }
 
-/// How the pictures reach it.
-fn reader_transport(transport: ReaderTransport) -> String {
-    match transport {
-        ReaderTransport::Udp => gettext("UDP"),
-        ReaderTransport::Multicast => gettext("UDP multicast"),
-        ReaderTransport::Tcp => gettext("TCP"),
-        ReaderTransport::HttpTunnel => gettext("HTTP tunnel"),
-    }
-}
-
 /// With what it watches, and since when.
 pub fn watches(program: &str, transport: ReaderTransport, since: &str) -> String {
-    let transport = reader_transport(transport);
+    let (transport, _) = self::transport(transport);
     let arguments = [("program", program), ("transport", transport.as_str()), ("time", since)];
     match program {
         // Translators: {transport} is such as “UDP”, {time} is a time of day.

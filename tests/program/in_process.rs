@@ -61,7 +61,7 @@ pub fn with_config(config: &Config, test: impl FnOnce(&Hands, &str) + Send) {
                     for stream in control.engine().streams().iter::<Stream>().flatten() {
                         until_ready(&stream).await;
                     }
-                    ready.send(control.engine().address("").unwrap()).await.unwrap();
+                    ready.send(control.engine().places().likely().unwrap().address("")).await.unwrap();
                     while let Ok(order) = received.recv().await {
                         order(control.clone()).await;
                     }

@@ -5,6 +5,8 @@ use super::ffi::{self, LowerTransport};
 use super::goodbye::media_of;
 use super::receiver_reports::{Listener, ReceiverReport};
 use super::traffic::{Count, Traffic, Traffics};
+use super::ways::Ways;
+use crate::config::ReaderTransport;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPContext, RTSPSession};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,19 +16,6 @@ use std::time::{Duration, Instant};
 const RATE_INTERVAL: Duration = Duration::from_millis(500);
 /// The clock of RTP packets with pictures, per second.
 const VIDEO_CLOCK: u32 = 90_000;
-
-/// How packets reach a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "HeadwaterReaderTransport")]
-pub enum ReaderTransport {
-    #[default]
-    Udp,
-    Multicast,
-    /// Interleaved on the control connection.
-    Tcp,
-    /// The same, through a pair of HTTP connections.
-    HttpTunnel,
-}
 
 /// How a reader fares. What is not known, or not yet, is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default, glib::Boxed)]
@@ -94,7 +83,7 @@ impl FirstFrame {
 
 impl Meter {
     /// To be called before the first PLAY of a session is done.
-    pub fn new(context: &RTSPContext, session: &RTSPSession, traffics: &Traffics) -> Self {
+    pub fn new(context: &RTSPContext, session: &RTSPSession, traffics: &Traffics, ways: &Ways) -> Self {
         let media = media_of(session);
         let traffic = media.first().and_then(|media| media.media()).and_then(|media| traffics.of(&media));
         let mut lower = LowerTransport::Udp;
@@ -117,12 +106,7 @@ impl Meter {
             let clock = clock.and_then(|clock| u32::try_from(clock).ok()).filter(|clock| *clock > 0);
             tracks.push((clock.unwrap_or(VIDEO_CLOCK), latest));
         }
-        let transport = match lower {
-            LowerTransport::Udp => ReaderTransport::Udp,
-            LowerTransport::Multicast => ReaderTransport::Multicast,
-            LowerTransport::Tcp if ffi::is_tunnelled(context) => ReaderTransport::HttpTunnel,
-            LowerTransport::Tcp => ReaderTransport::Tcp,
-        };
+        let transport = ways.transport_of(context, lower);
         let connection = (lower == LowerTransport::Tcp).then(|| ffi::sending_connection(context)).flatten();
         let first_frame = Arc::new(FirstFrame { asked: Instant::now(), took: OnceLock::new() });
         let meter = Self { transport, traffic, connection, first_frame, tracks, turn: Mutex::default() };

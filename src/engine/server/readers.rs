@@ -2,8 +2,10 @@
 //! the list lives on the main one.
 
 use super::ffi;
-use super::meter::{Figures, Meter, ReaderTransport};
+use super::meter::{Figures, Meter};
 use super::traffic::Traffics;
+use super::ways::Ways;
+use crate::config::ReaderTransport;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
 use gst_rtsp::RTSPHeaderField;
@@ -39,8 +41,6 @@ mod imp {
         /// What the program calls itself (its User-Agent); may be empty.
         #[property(get, construct_only)]
         pub program: OnceCell<String>,
-        #[property(get, construct_only, builder(ReaderTransport::default()))]
-        pub transport: Cell<ReaderTransport>,
         /// Seconds since 1970, when it began to watch.
         #[property(get, construct_only)]
         pub since: Cell<i64>,
@@ -67,7 +67,7 @@ glib::wrapper! {
 }
 
 /// Tells connections apart; never followed.
-type ClientKey = usize;
+pub type ClientKey = usize;
 
 pub fn client_key(client: &RTSPClient) -> ClientKey {
     client.as_ptr() as ClientKey
@@ -100,11 +100,11 @@ enum Report {
 
 impl Reports {
     /// PLAY was asked for, and will be done.
-    pub fn starting(&self, context: &RTSPContext) {
+    pub fn starting(&self, context: &RTSPContext, ways: &Ways) {
         let Some(session) = context.session() else { return };
         let Some(id) = session.sessionid() else { return };
         if !self.meters.lock().unwrap().contains_key(id.as_str()) {
-            let meter = Arc::new(Meter::new(context, session, &self.traffics));
+            let meter = Arc::new(Meter::new(context, session, &self.traffics, ways));
             self.meters.lock().unwrap().insert(id.into(), meter);
         }
     }
@@ -269,6 +269,11 @@ impl Reader {
         self.imp().client.upgrade()
     }
 
+    /// How packets reach it.
+    pub fn transport(&self) -> ReaderTransport {
+        self.imp().meter.get().expect("set when made").transport
+    }
+
     /// RTP packets, and the bytes of them, that were handed to it until now, or until it went.
     pub fn handed(&self) -> (u64, u64) {
         let handed = self.imp().meter.get().map(|meter| meter.handed()).unwrap_or_default();
@@ -302,7 +307,6 @@ fn take_in(list: &gio::ListStore, sessions: &RTSPSessionPool, report: Report) {
                 .property("address", address)
                 .property("user", user)
                 .property("program", program)
-                .property("transport", meter.transport)
                 .property("since", since)
                 .build();
             reader.imp().client.set(client.upgrade().as_ref());

@@ -11,8 +11,8 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
-    Place, Problem, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source, StreamConfig, StreamField,
-    Transport, relay_key, suggest_path,
+    Place, Problem, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source,
+    StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -384,6 +384,7 @@ impl AddDialog {
             renditions,
             readers_limit: None,
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };

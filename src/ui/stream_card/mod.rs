@@ -311,7 +311,7 @@ impl StreamCard {
     }
 
     fn address(&self) -> Option<String> {
-        self.control().engine().address(&self.stream()?.path())
+        self.control().engine().address(&self.stream()?)
     }
 
     fn copy_address(&self) {

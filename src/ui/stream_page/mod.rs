@@ -3,7 +3,7 @@
 
 mod access_group;
 mod address_rows;
-mod choice_row;
+pub(super) mod choice_row;
 mod custom_row;
 mod form;
 mod identity_group;
@@ -16,7 +16,8 @@ mod preset_row;
 mod relay_rows;
 mod source_group;
 mod steps;
-pub mod text_row;
+pub(super) mod text_row;
+mod transport_group;
 mod user_dialog;
 
 use super::given_address;
@@ -42,6 +43,7 @@ use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
+use transport_group::TransportGroup;
 
 /// The forms of the page.
 struct Groups {
@@ -53,6 +55,7 @@ struct Groups {
     overlays: OverlayGroup,
     loss: LossGroup,
     access: AccessGroup,
+    transports: TransportGroup,
     limits: LimitsGroup,
 }
 
@@ -193,6 +196,7 @@ impl StreamPage {
             overlays: OverlayGroup::new(&form),
             loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
+            transports: TransportGroup::new(&form),
             limits: LimitsGroup::new(&form),
             form,
         };
@@ -203,6 +207,7 @@ impl StreamPage {
             &groups.overlays.widget,
             &groups.loss.widget,
             &groups.access.widget,
+            &groups.transports.widget,
             &groups.limits.widget,
         ] {
             imp.settings.append(group);
@@ -328,6 +333,7 @@ impl StreamPage {
         groups.overlays.show(&stream);
         groups.loss.show(&stream);
         groups.access.show(&stream);
+        groups.transports.show(&stream);
         groups.limits.show(&stream);
         self.show_addresses();
         self.show_waiting();
@@ -396,7 +402,7 @@ impl StreamPage {
 
     fn copy_address(&self) {
         let stream = self.form().stream();
-        if let Some(address) = self.form().control().engine().address(&stream.path()) {
+        if let Some(address) = self.form().control().engine().address(stream) {
             given_address::copy(self, &address);
         }
     }

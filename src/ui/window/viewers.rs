@@ -13,7 +13,6 @@ impl Window {
     pub(super) fn show_viewers(&self, control: &Control) {
         let imp = self.imp();
         imp.viewers.show_viewers(control);
-        imp.viewers_view.set_visible(true);
         let page = imp.viewers_view.downgrade();
         let count = move |readers: &gio::ListModel| {
             if let Some(page) = page.upgrade() {
