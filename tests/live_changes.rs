@@ -1,6 +1,8 @@
 //! What readers notice of a change, and what not: a configuration that is changed in this process, its readers
 //! over the network.
 
+#[path = "program/in_process.rs"]
+mod in_process;
 #[path = "program/program.rs"]
 #[expect(dead_code, reason = "shared with the tests of the program, which use more of it")]
 mod program;
@@ -10,22 +12,16 @@ mod rtsp;
 
 use gio::prelude::*;
 use headwater::config::*;
-use headwater::control::Control;
-use headwater::engine::{Reader as Viewer, Stream, StreamState};
+use headwater::engine::{Reader as Viewer, Stream};
+use in_process::{Hands, with_config};
 use program::{PATIENCE, finish, words};
 use rtsp::{Client, Credentials, Reader, Transport, frames, lost, steps};
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
-use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// One configuration at a time: it has the default main context.
-static TURN: Mutex<()> = Mutex::new(());
 
 const WIDTH: usize = 320;
 const HEIGHT: usize = 240;
@@ -43,6 +39,7 @@ fn stream(id: &str) -> StreamConfig {
         source: Source::Pattern(PatternSource { pattern: "black".into() }),
         access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
+        readers_limit: None,
         overlays: Vec::new(),
         transports: ReaderTransport::default_list(),
         slate: Slate::default(),
@@ -54,31 +51,13 @@ fn config() -> Config {
     Config {
         version: 1,
         server: ServerConfig { port: 0, ..ServerConfig::default() },
+        limits: Limits::default(),
         users: vec![User { name: "guest".into() }],
         streams: vec![stream("changed"), stream("control")],
     }
 }
 
-/// The configuration in force, which lives on another thread.
-struct Hands(async_channel::Sender<Order>);
-
-/// Something to be done on the thread of the configuration.
-type Order = Box<dyn FnOnce(Control) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
-
 impl Hands {
-    fn with<T: Send + 'static, F: Future<Output = T> + 'static>(
-        &self,
-        work: impl FnOnce(Control) -> F + Send + 'static,
-    ) -> T {
-        let (done, wait) = async_channel::bounded(1);
-        let order: Order = Box::new(|control| {
-            let work = work(control);
-            Box::pin(async move { done.send(work.await).await.unwrap() })
-        });
-        self.0.send_blocking(order).unwrap();
-        wait.recv_blocking().unwrap()
-    }
-
     /// Changes the stream that is there for it, and says when it was asked for that.
     fn change(&self, edit: impl FnOnce(&mut StreamConfig) + Send + 'static) -> Instant {
         let asked = Instant::now();
@@ -106,52 +85,7 @@ impl Hands {
 
 /// Runs a test with [`config`] served already, and the address of the server.
 fn with_server(test: impl FnOnce(&Hands, &str) + Send) {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
-    fs::write(&path, toml::to_string(&config()).unwrap()).unwrap();
-    // The keyring of whoever runs the tests is not asked.
-    let passwords = folder.path().join("secrets.toml");
-    fs::write(&passwords, "").unwrap();
-    fs::set_permissions(&passwords, PermissionsExt::from_mode(0o600)).unwrap();
-
-    let context = glib::MainContext::default();
-    let (changes, received) = async_channel::unbounded::<Order>();
-    let (ready, started) = async_channel::bounded(1);
-    thread::scope(|scope| {
-        let user = scope.spawn(move || {
-            let hands = Hands(changes);
-            let address: String = started.recv_blocking().unwrap();
-            test(&hands, &address);
-        });
-        context
-            .with_thread_default(|| {
-                context.block_on(async {
-                    let control = Control::open_with(path, None).await.unwrap();
-                    for stream in control.engine().streams().iter::<Stream>().flatten() {
-                        until_ready(&stream).await;
-                    }
-                    ready.send(control.engine().places().likely().unwrap().address("")).await.unwrap();
-                    while let Ok(order) = received.recv().await {
-                        order(control.clone()).await;
-                    }
-                    control.close().await;
-                });
-            })
-            .unwrap();
-        if let Err(panic) = user.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
-}
-
-async fn until_ready(stream: &Stream) {
-    let (sender, states) = async_channel::unbounded();
-    let handler = stream.connect_state_notify(move |stream| drop(sender.try_send(stream.state())));
-    while stream.state() != StreamState::Ready {
-        states.recv().await.unwrap();
-    }
-    stream.disconnect(handler);
+    with_config(&config(), test);
 }
 
 /// A reader whose pictures run evenly by now.

@@ -1,6 +1,6 @@
 //! Serves without a window: addresses on standard output, what happens on standard error.
 
-use super::refusal_log;
+use super::{refusal_log, viewer_log};
 use crate::control::Control;
 use crate::engine::{AccessState, EncryptionState, Engine, ServerState, Stream, StreamState};
 use anyhow::anyhow;
@@ -29,6 +29,7 @@ async fn serve(config: PathBuf) -> anyhow::Result<()> {
     let control = control?;
     announce(control.engine());
     refusal_log::follow(control.engine());
+    viewer_log::follow(control.engine());
 
     let result = future::or(failure(control.engine()), async {
         if let Some(Ok(signal)) = signals.next().await {

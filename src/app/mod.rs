@@ -7,6 +7,7 @@ mod cli;
 mod headless;
 mod logging;
 mod refusal_log;
+mod viewer_log;
 
 use crate::config::ConfigFile;
 use crate::config::{Password, SecretError, SecretStore, default_path};

@@ -6,6 +6,7 @@ mod address_rules;
 mod edit;
 mod file;
 mod folders;
+mod limits;
 mod lock;
 mod migrate;
 mod overlay;
@@ -26,6 +27,7 @@ pub use address::{Link, Place};
 pub use address_rules::{AddressRange, AddressRangeError, AddressRules};
 pub use file::{ConfigFile, LoadError, SaveError};
 pub use folders::{default_path, state_folder};
+pub use limits::Limits;
 pub use lock::{ConfigLock, LockError};
 pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::{Line, ParseError};
@@ -38,7 +40,7 @@ pub use slate::Slate;
 pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
-pub use validate::{Field, Problem, ProblemKind, ServerField, StreamField};
+pub use validate::{Field, LimitField, Problem, ProblemKind, ServerField, StreamField};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub version: u32,
     #[serde(default)]
     pub server: ServerConfig,
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,6 +77,7 @@ impl Config {
             enabled: true,
             source: Source::Pattern(PatternSource { pattern: "smpte".into() }),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            readers_limit: None,
             renditions: vec![Rendition {
                 size: Size::Pixels { width: 1280, height: 720 },
                 frame_rate: FrameRate::Fixed { numerator: 25, denominator: 1 },
@@ -86,6 +91,7 @@ impl Config {
         Self {
             version: migrate::CURRENT,
             server: ServerConfig::default(),
+            limits: Limits::default(),
             users: vec![],
             streams: vec![demo],
         }

@@ -100,14 +100,18 @@ pub struct Line {
 /// The line of the text where a field stands, or, where it is left out, the thing that it belongs to.
 pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
     let document = Document::parse(text).ok()?;
-    let (list, index) = match field {
+    let element = match field {
         Field::Server(field) => return Some(line(text, server_key(&document, *field)?.start)),
-        Field::User { index } => ("users", *index),
-        Field::Stream { index, .. } => ("streams", *index),
+        Field::User { index } => at(document.get("users")?, *index)?,
+        Field::Limit(_) => {
+            let limits = document.get("limits")?;
+            Element(limits.as_table_like()?, limits.span())
+        }
+        Field::Stream { index, .. } => at(document.get("streams")?, *index)?,
     };
-    let element = at(document.get(list)?, index)?;
     let inner = match field {
         Field::Server(_) | Field::User { .. } => element.item("name"),
+        Field::Limit(field) => element.item(field.key()),
         Field::Stream { field, .. } => match field {
             StreamField::Id => element.item("id"),
             StreamField::Name => element.item("name"),
@@ -122,6 +126,7 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),
             StreamField::Bitrate(place) => element.nested("renditions", *place, "bitrate_kbps"),
             StreamField::Read | StreamField::Schemes => element.item("access"),
+            StreamField::ReadersLimit => element.item("readers_limit"),
             StreamField::Slate => element.item("slate"),
             StreamField::LostAfter => element.item("lost_after_seconds"),
             StreamField::Overlay(place) => element.nested("overlays", *place, ""),

@@ -18,6 +18,9 @@ pub struct StreamConfig {
     pub enabled: bool,
     pub source: Source,
     pub access: Access,
+    /// Readers at the same time; none where only [`Limits`](super::Limits) counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readers_limit: Option<u32>,
     /// Empty means one rendition with every default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renditions: Vec<Rendition>,

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
+use super::limits::LIMITS;
 use super::{
     Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport, Readers, Rendition,
     ServerConfig, Size, Slate, Source, StreamConfig,
@@ -41,8 +42,19 @@ pub enum Field {
     Server(ServerField),
     /// The name of the user at this place of the list.
     User { index: usize },
+    /// One of the limits.
+    Limit(LimitField),
     /// A field of the stream at this place of the list, which has this id.
     Stream { index: usize, id: String, field: StreamField },
+}
+
+/// One of the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitField {
+    Readers,
+    ReadersPerStream,
+    ReadersPerAddress,
+    Sessions,
 }
 
 /// A field of the server.
@@ -82,6 +94,7 @@ pub enum StreamField {
     Bitrate(usize),
     Read,
     Schemes,
+    ReadersLimit,
     /// The overlay at this place of the list.
     Overlay(usize),
     Transports,
@@ -101,8 +114,21 @@ impl fmt::Display for Field {
         match self {
             Self::Server(field) => write!(f, "server, {field}"),
             Self::User { index } => write!(f, "user {}", index + 1),
+            Self::Limit(field) => write!(f, "limits, {}", field.key()),
             Self::Stream { index, id, field } if id.is_empty() => write!(f, "stream {}, {field}", index + 1),
             Self::Stream { id, field, .. } => write!(f, "stream \"{id}\", {field}"),
+        }
+    }
+}
+
+impl LimitField {
+    /// As it stands in the file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Readers => "readers",
+            Self::ReadersPerStream => "readers_per_stream",
+            Self::ReadersPerAddress => "readers_per_address",
+            Self::Sessions => "sessions",
         }
     }
 }
@@ -138,6 +164,7 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::ReadersLimit => "readers_limit",
             Self::Slate => "slate",
             Self::LostAfter => "lost_after_seconds",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
@@ -228,6 +255,8 @@ pub enum ProblemKind {
     SchemesEmpty,
     #[error("an authentication scheme is named twice: once is enough")]
     SchemeRepeated,
+    #[error("{limit} is not a limit that can be kept: choose one from {least} to {most}")]
+    LimitOutOfRange { limit: u32, least: u32, most: u32 },
     #[error("the text is empty: write one, or remove the overlay")]
     TextEmpty,
     #[error("the text is too long: use {most} characters at most")]
@@ -288,6 +317,15 @@ impl Config {
             };
             problems.push(Problem { field: Field::User { index }, what });
         }
+        let limits = self.limits;
+        for (field, limit) in [
+            (LimitField::Readers, limits.readers),
+            (LimitField::ReadersPerStream, limits.readers_per_stream),
+            (LimitField::ReadersPerAddress, limits.readers_per_address),
+            (LimitField::Sessions, limits.sessions),
+        ] {
+            problems.extend(check_limit(limit).map(|what| Problem { field: Field::Limit(field), what }));
+        }
         for (index, stream) in self.streams.iter().enumerate() {
             let mut found = Vec::new();
             self.check_identity(index, stream, &mut found);
@@ -296,6 +334,8 @@ impl Config {
                 found.push((StreamField::Address, ProblemKind::AddressOfItself));
             }
             self.check_access(stream, &mut found);
+            let limit = stream.readers_limit.and_then(check_limit);
+            found.extend(limit.map(|what| (StreamField::ReadersLimit, what)));
             self.check_transports(stream, &mut found);
             check_renditions(&stream.renditions, &mut found);
             for (place, overlay) in stream.overlays.iter().enumerate() {
@@ -388,6 +428,11 @@ impl Config {
             found.push((StreamField::Schemes, ProblemKind::SchemeRepeated));
         }
     }
+}
+
+fn check_limit(limit: u32) -> Option<ProblemKind> {
+    let (least, most) = (*LIMITS.start(), *LIMITS.end());
+    (!LIMITS.contains(&limit)).then_some(ProblemKind::LimitOutOfRange { limit, least, most })
 }
 
 type Found = Vec<(StreamField, ProblemKind)>;
@@ -577,6 +622,7 @@ mod tests {
             source: Source::Pattern(PatternSource { pattern: "ball".into() }),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
+            readers_limit: None,
             overlays: vec![],
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
@@ -588,6 +634,7 @@ mod tests {
         Config {
             version: 1,
             server: ServerConfig::default(),
+            limits: Limits::default(),
             users: vec![User { name: "guest".into() }],
             streams: streams.into_iter().collect(),
         }

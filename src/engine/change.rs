@@ -44,6 +44,7 @@ mod tests {
             source: Source::Pattern(PatternSource { pattern: "ball".into() }),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
+            readers_limit: None,
             overlays: Vec::new(),
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),

@@ -22,7 +22,7 @@ mod stream;
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
 pub use encryption::check_certificate;
-pub use server::{Reader, Refusal};
+pub use server::{Figures, KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
     AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
@@ -169,9 +169,35 @@ impl Engine {
         self.server().readers().list().clone().upcast()
     }
 
+    /// Keeps the figures of readers up to date, as long as what is returned is kept.
+    pub fn watch_readers(&self) -> Watching {
+        self.server().readers().watch()
+    }
+
+    /// Sends a reader away: it is told that the stream has ended, and its connection is closed. With a period it is
+    /// kept away for so long: its user at its address, or everybody there where it did not log in.
+    pub fn remove_reader(&self, reader: &Reader, keep_away: Option<Duration>) {
+        self.server().remove_reader(reader, keep_away);
+    }
+
+    /// Those who are kept away, as [`KeptAway`].
+    pub fn kept_away(&self) -> gio::ListModel {
+        self.server().kept_away().list().clone().upcast()
+    }
+
+    /// Lets in somebody who is kept away.
+    pub fn let_in(&self, kept: &KeptAway) {
+        self.server().kept_away().let_in(kept);
+    }
+
     /// Those who were refused, the newest first: some hundred at most.
     pub fn refusals(&self) -> gio::ListModel {
         self.server().refusals().list().clone().upcast()
+    }
+
+    /// Forgets who was refused until now.
+    pub fn clear_refusals(&self) {
+        self.server().refusals().clear();
     }
 
     /// Tells of every stream, those of later too, when its state has changed.
@@ -203,6 +229,7 @@ impl Engine {
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords), &config.server.addresses);
+        self.server().set_limits(config);
         self.server().set_delivery(&config.server, &self.local_addresses());
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {

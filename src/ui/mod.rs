@@ -19,6 +19,7 @@ mod stream_page;
 mod stream_view;
 mod toasts;
 mod video_files;
+mod viewers_page;
 mod window;
 
 pub use error_text::open_error;

@@ -13,6 +13,7 @@ mod relay;
 mod server;
 mod stream;
 mod transport;
+mod viewer;
 
 pub use access::{access_state, schemes};
 pub use address_rules::address_range_error;
@@ -26,6 +27,7 @@ pub use refusal::{lock_out, refusal};
 pub use server::{place, server_state};
 pub use stream::{bitrate, left_off, stream_state, viewers};
 pub use transport::{transport, transports};
+pub use viewer::{fares, figures, viewer, watches};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -68,6 +68,10 @@ pub fn problem(problem: &Problem) -> String {
             &[("least", &least.to_string()), ("most", &most.to_string())],
         ),
         Kind::ReadersEmpty => gettext("At least one user has to be able to watch."),
+        Kind::LimitOutOfRange { least, most, .. } => gettext_f(
+            "Write a number from {least} to {most}.",
+            &[("least", &least.to_string()), ("most", &most.to_string())],
+        ),
         Kind::TextEmpty => gettext("Write a text, or remove it."),
         Kind::TextTooLong { most } => {
             gettext_f("Use {most} characters at most.", &[("most", &most.to_string())])

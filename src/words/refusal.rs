@@ -129,6 +129,16 @@ pub fn refusal(refused: &RefusedReader) -> Words {
             };
             (gettext("Too many viewers"), detail, Some(gettext("Raise the limit, or remove a viewer.")))
         }
+        Reason::TooManySessions { most } => (
+            gettext("Too many sessions"),
+            ngettext_f(
+                "The player at {address} was refused, because there is {n} session already.",
+                "The player at {address} was refused, because there are {n} sessions already.",
+                *most,
+                &[player],
+            ),
+            Some(gettext("Raise the limit, or wait: sessions that nobody uses end after a minute.")),
+        ),
         Reason::TooManyConnections { scope: LimitScope::Address, most } => (
             gettext("Too many connections"),
             ngettext_f(
@@ -265,6 +275,7 @@ mod tests {
             Reason::RequestTooSlow { seconds: 10 },
             Reason::TooManyRequests { most: 10, seconds: 1 },
             Reason::TransportNotAllowed { asked: "UDP".into() },
+            Reason::TooManySessions { most: 3 },
         ];
         for scope in [LimitScope::Stream, LimitScope::Server, LimitScope::Address] {
             reasons.push(Reason::TooManyReaders { scope, most: 3 });

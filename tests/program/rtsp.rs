@@ -101,7 +101,7 @@ fn is_key(payload: &[u8]) -> bool {
 struct Arrivals {
     packets: Mutex<Vec<Packet>>,
     more: Condvar,
-    /// The sender said that it is done (RTCP BYE), on the connection.
+    /// The sender said that it is done (RTCP BYE).
     goodbye: AtomicBool,
 }
 
@@ -223,6 +223,18 @@ impl Client {
         ))
     }
 
+    /// Describes the stream and sets up its picture over TCP: the first answer that is no "OK", or the last one.
+    pub fn set_up(&mut self) -> u16 {
+        let described = self.describe();
+        if described.status != 200 {
+            return described.status;
+        }
+        let control = video_control(&described.body).expect("a picture in the description");
+        let track = format!("{}/{control}", self.address.trim_end_matches('/'));
+        let set_up = self.request("SETUP", &track, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n");
+        set_up.status
+    }
+
     /// Describes, sets up and plays the picture. Panics where the server refuses.
     pub fn play(self, transport: Transport) -> Reader {
         self.play_range(transport, "")
@@ -245,15 +257,14 @@ impl Client {
         let session = set_up.header("Session").expect("a session");
         self.session = Some(session.split(';').next().unwrap().to_owned());
         let open = Arc::new(AtomicBool::new(true));
-        let rtcp = udp.map(|(rtp, rtcp)| {
+        for socket in udp.into_iter().flat_map(|(rtp, rtcp)| [rtp, rtcp]) {
             let (to, open) = (self.arrivals.clone(), open.clone());
-            thread::spawn(move || take_datagrams(&rtp, &to, &open));
-            rtcp
-        });
+            thread::spawn(move || take_datagrams(&socket, &to, &open));
+        }
         let asked = Instant::now();
         let playing = self.request("PLAY", &base, headers);
         assert_eq!(playing.status, 200, "PLAY {base}");
-        Reader { client: self, base, asked, open, _rtcp: rtcp }
+        Reader { client: self, base, asked, open }
     }
 }
 
@@ -264,7 +275,6 @@ pub struct Reader {
     /// When PLAY was sent.
     pub asked: Instant,
     open: Arc<AtomicBool>,
-    _rtcp: Option<UdpSocket>,
 }
 
 impl Reader {
@@ -294,7 +304,13 @@ impl Reader {
         }
     }
 
-    /// Waits until the stream is said to have ended, over TCP.
+    /// Sends a request of its session.
+    pub fn request(&mut self, method: &str) -> u16 {
+        let base = self.base.clone();
+        self.client.request(method, &base, "").status
+    }
+
+    /// Waits until the stream is said to have ended.
     pub fn wait_for_goodbye(&self, patience: Duration) {
         let start = Instant::now();
         while !self.client.arrivals.goodbye.load(Ordering::Relaxed) {
@@ -312,6 +328,11 @@ impl Reader {
     pub fn leave(mut self) {
         let base = self.base.clone();
         assert_eq!(self.client.request("TEARDOWN", &base, "").status, 200, "TEARDOWN {base}");
+    }
+
+    /// Closes the connection, and goes on to receive over UDP.
+    pub fn hang_up(&self) {
+        self.client.socket.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     /// Closes the connection without a word; a session on UDP stays with the server.
@@ -395,7 +416,13 @@ fn take_datagrams(socket: &UdpSocket, arrivals: &Arrivals, open: &AtomicBool) {
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut data = [0; 65536];
     while open.load(Ordering::Relaxed) {
-        if let Ok(length) = socket.recv(&mut data) {
+        let Ok(length) = socket.recv(&mut data) else { continue };
+        // RFC 5761, 4: the kinds of RTCP packets are no payload types of RTP.
+        if matches!(data[1], 200..=204) {
+            if has_goodbye(&data[..length]) {
+                arrivals.goodbye.store(true, Ordering::Relaxed);
+            }
+        } else {
             arrivals.add(&data[..length]);
         }
     }

@@ -579,6 +579,7 @@ mod tests {
             source: Source::Pattern(PatternSource { pattern: "ball".into() }),
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
+            readers_limit: None,
             overlays: Vec::new(),
             transports: crate::config::ReaderTransport::default_list(),
             slate: Slate::default(),
@@ -595,7 +596,7 @@ mod tests {
         let users = ["anna", "bert", "carl"].map(|name| User { name: name.into() }).to_vec();
         // Where many wrong passwords are tried, but for the tests of that.
         let server = ServerConfig { lock_out: false, ..ServerConfig::default() };
-        let config = Config { version: 1, server, users, streams };
+        let config = Config { version: 1, server, limits: Default::default(), users, streams };
         AccessTable::new(&config, &Passwords::from_iter([("anna", "apple"), ("bert", "pear")]))
     }
 
@@ -762,6 +763,7 @@ mod tests {
         assert_eq!(door.describe("/carl", &basic("anna", "apple")), Decision::Forbidden);
         let config = Config {
             version: 1,
+            limits: Default::default(),
             server: Default::default(),
             users: vec![User { name: "anna".into() }],
             streams: house(),

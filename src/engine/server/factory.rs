@@ -1,6 +1,7 @@
 //! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
 
 use super::delivery::Delivery;
+use super::traffic::Traffics;
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
@@ -24,6 +25,7 @@ mod imp {
     pub struct Factory {
         pub feed: OnceLock<Arc<Feed>>,
         pub time: OnceLock<TimeLine>,
+        pub traffics: OnceLock<Arc<Traffics>>,
         /// How many media have begun to end.
         pub ended: Arc<AtomicUsize>,
     }
@@ -80,7 +82,12 @@ mod imp {
 
         fn media_configure(&self, media: &RTSPMedia) {
             self.parent_media_configure(media);
-            let (Some(feed), Some(time)) = (self.feed.get(), self.time.get()) else { return };
+            let (Some(feed), Some(time), Some(traffics)) =
+                (self.feed.get(), self.time.get(), self.traffics.get())
+            else {
+                return;
+            };
+            traffics.watch(media);
             configure(media, feed, time);
             let (ended, counted) = (self.ended.clone(), AtomicBool::new(false));
             media.connect_target_state(move |_, state| {
@@ -98,10 +105,11 @@ glib::wrapper! {
 }
 
 impl Factory {
-    pub fn new(feed: Arc<Feed>, time: TimeLine, delivery: &Delivery) -> Self {
+    pub fn new(feed: Arc<Feed>, time: TimeLine, traffics: Arc<Traffics>, delivery: &Delivery) -> Self {
         let factory: Self = glib::Object::new();
         factory.imp().feed.set(feed).expect("set once, here");
         factory.imp().time.set(time).expect("set once, here");
+        factory.imp().traffics.set(traffics).expect("set once, here");
         factory.set_shared(true);
         factory.set_suspend_mode(RTSPSuspendMode::None);
         // It is what a receiver waits for late packets; nothing is received here but reports.

@@ -8,7 +8,11 @@ use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod};
 use gst_rtsp_server::{RTSPContext, RTSPStream, RTSPStreamTransport};
 use gst_rtsp_server_sys as sys;
 use std::ffi::{CStr, c_char};
+use std::mem::size_of_val;
+use std::net::IpAddr;
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 /// From Linux's `netinet/in.h` and `netinet/tcp.h`; GIO's sockets take options by number.
 pub const IPPROTO_TCP: i32 = 6;
@@ -60,6 +64,105 @@ pub fn detached_tcp_transport(stream: &RTSPStream) -> Option<SharedTransport> {
             from_glib_full(sys::gst_rtsp_stream_transport_new(stream.to_glib_none().0, transport));
         transport.map(SharedTransport)
     }
+}
+
+/// By which way packets go to a reader (RFC 2326, 12.39).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LowerTransport {
+    Udp,
+    Multicast,
+    Tcp,
+}
+
+/// What was agreed on for one track of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackTransport {
+    pub lower: LowerTransport,
+    /// The reader's address, or that of the multicast group.
+    pub destination: IpAddr,
+    /// The first and the last port that the reader gave, for RTP and RTCP; over TCP the library's own number of the
+    /// connection.
+    pub ports: (u16, u16),
+}
+
+/// Where the packets of a track go.
+pub fn track_transport(transport: &RTSPStreamTransport) -> Option<TrackTransport> {
+    // SAFETY: the stream transport owns the plain structure, which is set when it is made and lives as long as it; the
+    // address is copied at once.
+    unsafe {
+        let agreed = sys::gst_rtsp_stream_transport_get_transport(transport.to_glib_none().0);
+        let agreed = agreed.as_ref()?;
+        let destination = lossy(agreed.destination)?.parse().ok()?;
+        let lower = match agreed.lower_transport {
+            gst_rtsp_sys::GST_RTSP_LOWER_TRANS_UDP => LowerTransport::Udp,
+            gst_rtsp_sys::GST_RTSP_LOWER_TRANS_UDP_MCAST => LowerTransport::Multicast,
+            _ => LowerTransport::Tcp,
+        };
+        let range = if lower == LowerTransport::Multicast { agreed.port } else { agreed.client_port };
+        let port = |port: i32| u16::try_from(port).unwrap_or_default();
+        Some(TrackTransport { lower, destination, ports: (port(range.min), port(range.max)) })
+    }
+}
+
+/// The socket of a connection, which is asked from any thread how far the other end is behind.
+#[derive(Debug)]
+pub struct Connection(gio::Socket);
+
+// SAFETY: GSocket may be shared by threads (the library does so itself), and only its number is read here.
+unsafe impl Send for Connection {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Connection {}
+
+/// The connection by which a client is sent its responses, and packets over TCP.
+pub fn sending_connection(context: &RTSPContext) -> Option<Connection> {
+    // SAFETY: the context holds its connection while a request is handled, and the socket is given a reference of
+    // its own.
+    unsafe {
+        let connection = (*context.to_glib_none().0).conn;
+        if connection.is_null() {
+            return None;
+        }
+        let socket: Option<gio::Socket> =
+            from_glib_none(gst_rtsp_sys::gst_rtsp_connection_get_write_socket(connection));
+        socket.map(Connection)
+    }
+}
+
+/// What the system knows of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpState {
+    /// Bytes that the other end has taken since the beginning.
+    pub taken: u64,
+    /// The smoothed round trip.
+    pub round_trip: Duration,
+    /// Bytes that were written and are not taken yet (SIOCOUTQ).
+    pub waiting: u64,
+}
+
+/// Asks the system; none where the connection is closed.
+pub fn tcp_state(Connection(socket): &Connection) -> Option<TcpState> {
+    // Places in `struct tcp_info` of Linux's `linux/tcp.h`, which only ever grows at its end.
+    const ROUND_TRIP: usize = 68;
+    const TAKEN: usize = 120;
+    let mut info = [0u8; TAKEN + 8];
+    let mut length = size_of_val(&info) as libc::socklen_t;
+    let mut waiting: libc::c_int = 0;
+    let file = socket.as_raw_fd();
+    // SAFETY: both calls write into memory of this function, within the length that they are told; a number that is no
+    // socket any more is an error. TIOCOUTQ is SIOCOUTQ of a socket.
+    let known = unsafe {
+        libc::getsockopt(file, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &mut length) == 0
+            && libc::ioctl(file, libc::TIOCOUTQ, &mut waiting) == 0
+    };
+    if !known || (length as usize) < info.len() {
+        return None;
+    }
+    let round_trip = u32::from_ne_bytes(info[ROUND_TRIP..ROUND_TRIP + 4].try_into().ok()?);
+    Some(TcpState {
+        taken: u64::from_ne_bytes(info[TAKEN..].try_into().ok()?),
+        round_trip: Duration::from_micros(round_trip.into()),
+        waiting: u64::try_from(waiting).unwrap_or_default(),
+    })
 }
 
 /// The address of the other end of a client's connection.

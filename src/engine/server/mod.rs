@@ -8,23 +8,31 @@ mod digest;
 mod drain;
 mod factory;
 mod ffi;
+mod goodbye;
 #[cfg(test)]
 mod keep_alive;
+mod kept_away;
 mod lockout;
+mod meter;
 mod readers;
+mod receiver_reports;
 mod refusals;
+mod seats;
 mod timestamp_guard;
+mod traffic;
 mod ways;
 
 pub use auth::{AccessTable, access_state};
-pub use readers::Reader;
+pub use kept_away::KeptAway;
+pub use meter::Figures;
+pub use readers::{Reader, Watching};
 pub use refusals::Refusal;
 
 use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::state::{LockOut, LockOuts, RefusalReason, ServerError};
-use crate::config::{AddressRules, Listen, ReaderTransport, ServerConfig, StreamConfig};
+use crate::config::{AddressRules, Config, Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
 use delivery::Delivery;
 use factory::Factory;
@@ -34,14 +42,17 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
+use kept_away::{Gate, KeptAways};
 use lockout::Wait;
 use readers::{ClientKey, Readers};
 use refusals::{RefusalReports, Refusals};
+use seats::Seats;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
+use traffic::Traffics;
 use ways::Ways;
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
@@ -58,6 +69,10 @@ const STALLED: Duration = Duration::from_secs(20);
 const CONNECTION_AFTER_SESSION: i32 = 10;
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
+
+/// The answer to a reader for whom there is no seat: "Not Enough Bandwidth" (RFC 2326, 11.3.14). ffmpeg, mpv and
+/// GStreamer show it and end. After a 503, which here means that the source is lost, GStreamer tries SETUP again.
+const FULL: RTSPStatusCode = RTSPStatusCode::NotEnoughBandwidth;
 
 /// How long the end of the program waits for a thread that does not end.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,6 +100,7 @@ pub struct Mounts(Mutex<HashMap<String, Mount>>);
 #[derive(Debug, Clone)]
 pub struct Mount {
     pub stream: String,
+    pub path: String,
     pub feed: Arc<Feed>,
     /// How it may be read.
     pub transports: Vec<ReaderTransport>,
@@ -113,6 +129,9 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    traffics: Arc<Traffics>,
+    seats: Arc<Seats>,
+    kept_away: KeptAways,
     refusals: Refusals,
     time: TimeLine,
     ways: Arc<Ways>,
@@ -140,14 +159,32 @@ impl Server {
         let auth = Auth::new(ways.clone(), refusals.reports());
         server.set_auth(Some(&auth));
 
-        let readers = Readers::new(&sessions);
+        let traffics = Arc::new(Traffics::default());
+        let readers = Readers::new(&sessions, &traffics);
+        let seats = Arc::new(Seats::default());
+        sessions.connect_session_removed({
+            let seats = seats.clone();
+            move |_, session| {
+                if let Some(session) = session.sessionid() {
+                    seats.free(&session);
+                }
+            }
+        });
+        let kept_away = KeptAways::new();
         server.connect_client_connected({
-            let (mounts, auth, reports, refusals) =
-                (mounts.clone(), auth.clone(), readers.reports(), refusals.reports());
-            let ways = ways.clone();
+            let door = Door {
+                mounts: mounts.clone(),
+                auth: auth.clone(),
+                gate: kept_away.gate().clone(),
+                seats: seats.clone(),
+                refusals: refusals.reports(),
+                sessions: sessions.clone(),
+                ways: ways.clone(),
+            };
+            let reports = readers.reports();
             move |_, client| {
-                ways.accepted(client);
-                watch_client(client, &mounts, &auth, &reports, &refusals);
+                door.ways.accepted(client);
+                watch_client(client, &door, &reports);
             }
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
@@ -166,6 +203,9 @@ impl Server {
             mounts,
             auth,
             readers,
+            traffics,
+            seats,
+            kept_away,
             refusals,
             time,
             ways,
@@ -209,6 +249,15 @@ impl Server {
 
     pub fn lift(&self, lock_out: &LockOut) {
         self.auth.lift(lock_out.network, lock_out.user.as_deref());
+    }
+
+    pub fn kept_away(&self) -> &KeptAways {
+        &self.kept_away
+    }
+
+    /// Lets in as many as the configuration says from now on. Nobody who reads is sent away.
+    pub fn set_limits(&self, config: &Config) {
+        self.seats.set_limits(config);
     }
 
     /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
@@ -320,10 +369,15 @@ impl Server {
 
     /// Serves a stream's feed at its path.
     pub fn mount(&self, stream: &StreamConfig, feed: &Arc<Feed>) {
-        let mount =
-            Mount { stream: stream.id.clone(), feed: feed.clone(), transports: stream.transports.clone() };
+        let mount = Mount {
+            stream: stream.id.clone(),
+            path: stream.path.clone(),
+            feed: feed.clone(),
+            transports: stream.transports.clone(),
+        };
         self.mounts.0.lock().unwrap().insert(stream.path.clone(), mount);
-        let factory = Factory::new(feed.clone(), self.time.clone(), &self.delivery.borrow());
+        let factory =
+            Factory::new(feed.clone(), self.time.clone(), self.traffics.clone(), &self.delivery.borrow());
         self.served.borrow_mut().insert(stream.path.clone(), factory.clone());
         self.factories.add_factory(&stream.path, factory);
     }
@@ -342,20 +396,17 @@ impl Server {
     }
 
     /// Removes the sessions of these readers and closes their connections, and the other ones given.
-    pub fn send_away(&self, whom: impl Fn(&Reader) -> bool, mut clients: Vec<ClientKey>) {
+    pub fn send_away(&self, whom: impl Fn(&Reader) -> bool, clients: Vec<ClientKey>) {
         let readers: Vec<Reader> = self.readers.list().iter().flatten().filter(whom).collect();
-        clients.extend(readers.iter().map(Reader::client));
-        if clients.is_empty() {
+        if readers.is_empty() && clients.is_empty() {
             return;
         }
-        let gone: Vec<_> = readers.iter().map(Reader::session).collect();
         let (pool, server) = (self.sessions.clone(), self.server.clone());
+        let gone: Vec<Leaving> = readers.iter().map(Leaving::of).collect();
         glib::timeout_add_local_once(GOODBYE, move || {
             // The last session of a media ends its pipeline, and waits for that.
             blocking::unblock(move || {
-                for session in gone.iter().filter_map(|session| pool.find(session)) {
-                    let _ = pool.remove(&session);
-                }
+                gone.iter().for_each(|leaving| leaving.end(&pool, &server));
                 server.client_filter(Some(&mut |_, client| {
                     if clients.contains(&readers::client_key(client)) {
                         RTSPFilterResult::Remove
@@ -366,6 +417,23 @@ impl Server {
             })
             .detach();
         });
+    }
+
+    /// Sends one reader away, and keeps it away for so long: its user at its address, or everybody there where it did
+    /// not log in. It is gone some milliseconds later.
+    pub fn remove_reader(&self, reader: &Reader, keep_away: Option<Duration>) {
+        if let Some(period) = keep_away {
+            self.kept_away.keep_away(&reader.address(), &reader.user(), period);
+        }
+        let (pool, server) = (self.sessions.clone(), self.server.clone());
+        let leaving = Leaving::of(reader);
+        blocking::unblock(move || {
+            if let Some(session) = pool.find(&leaving.session) {
+                goodbye::say(&session);
+            }
+            leaving.end(&pool, &server);
+        })
+        .detach();
     }
 
     /// Ends every connection and session.
@@ -419,38 +487,147 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(
-    client: &RTSPClient,
-    mounts: &Arc<Mounts>,
-    auth: &Auth,
-    reports: &readers::Reports,
-    refusals: &RefusalReports,
-) {
-    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
-    // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
-    let refuse = {
-        let (mounts, refusals) = (mounts.clone(), refusals.clone());
-        move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
-            .and_then(|path| mounts.find(&path))
-        {
+/// A reader that is sent away.
+struct Leaving {
+    session: String,
+    client: Option<RTSPClient>,
+}
+
+impl Leaving {
+    fn of(reader: &Reader) -> Self {
+        Self { session: reader.session(), client: reader.client() }
+    }
+
+    /// Ends its session, then its connection, if that is open still. Not for the main thread.
+    fn end(&self, pool: &RTSPSessionPool, server: &RTSPServer) {
+        if let Some(session) = pool.find(&self.session) {
+            let _ = pool.remove(&session);
+        }
+        server.client_filter(Some(&mut |_, client| match &self.client {
+            Some(leaving) if leaving == client => RTSPFilterResult::Remove,
+            _ => RTSPFilterResult::Keep,
+        }));
+    }
+}
+
+/// What is asked before a reader is let in. Read by the threads that answer requests.
+#[derive(Clone)]
+struct Door {
+    mounts: Arc<Mounts>,
+    auth: Auth,
+    gate: Arc<Gate>,
+    seats: Arc<Seats>,
+    refusals: RefusalReports,
+    sessions: RTSPSessionPool,
+    ways: Arc<Ways>,
+}
+
+impl Door {
+    fn mount(&self, context: &RTSPContext) -> Option<Mount> {
+        ffi::request_path(context).and_then(|path| self.mounts.find(&path))
+    }
+
+    /// No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
+    fn answer(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let address = ffi::peer_address(context).unwrap_or_default();
+        if let Err(reason) = self.gate.check(&address, self.auth.user_of(client).as_deref()) {
+            return self.refuse(context, reason);
+        }
+        match self.mount(context) {
             Some(mount) if !mount.feed.is_serving() => {
-                refusals.tell(context, RefusalReason::SourceNotDelivering);
-                RTSPStatusCode::ServiceUnavailable
+                self.refuse(context, RefusalReason::SourceNotDelivering)
             }
             _ => RTSPStatusCode::Ok,
         }
-    };
-    client.connect_pre_describe_request(refuse.clone());
-    client.connect_pre_setup_request(refuse);
-    client.connect_play_request({
-        let (mounts, auth, reports) = (mounts.clone(), auth.clone(), reports.clone());
+    }
+
+    /// Also whether there is a seat for one that begins.
+    fn answer_setup(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let answer = self.answer(client, context);
+        let Some(mount) = self.mount(context).filter(|_| answer == RTSPStatusCode::Ok) else { return answer };
+        if context.session().is_some() {
+            return answer;
+        }
+        let address = ffi::peer_address(context).unwrap_or_default();
+        match self.seats.ask(client, &mount.stream, &address, self.sessions.n_sessions()) {
+            Ok(()) => answer,
+            Err(reason) => self.refuse(context, reason),
+        }
+    }
+
+    fn refuse(&self, context: &RTSPContext, reason: RefusalReason) -> RTSPStatusCode {
+        let answer = match reason {
+            RefusalReason::SourceNotDelivering => RTSPStatusCode::ServiceUnavailable,
+            RefusalReason::KeptAway { .. } => RTSPStatusCode::Forbidden,
+            _ => FULL,
+        };
+        self.refusals.tell(context, reason);
+        answer
+    }
+}
+
+fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
+    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+    client.connect_pre_describe_request({
+        let door = door.clone();
+        move |client, context| door.answer(client, context)
+    });
+    client.connect_pre_setup_request({
+        let door = door.clone();
+        move |client, context| door.answer_setup(client, context)
+    });
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    client.connect_setup_request({
+        let (seats, begun) = (door.seats.clone(), begun.clone());
         move |client, context| {
-            let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
-            // The reader's transport is active by now, so that the key frame reaches it.
-            mount.feed.request_key_frame();
-            reports.playing(client, context, &mount.stream, auth.user_of(client));
+            if let Some(session) = context.session().and_then(|session| session.sessionid()) {
+                seats.take(client, &session);
+                let mut begun = begun.lock().unwrap();
+                if !begun.contains(&session) {
+                    begun.push(session);
+                }
+            }
         }
     });
+    client.connect_closed({
+        let (seats, sessions) = (door.seats.clone(), door.sessions.clone());
+        move |client| {
+            seats.forget(readers::client_key(client));
+            let (begun, sessions) = (std::mem::take(&mut *begun.lock().unwrap()), sessions.clone());
+            // The last session of a media ends its pipeline, and waits for that.
+            blocking::unblock(move || end_closed(&begun, &sessions)).detach();
+        }
+    });
+    client.connect_pre_play_request({
+        let (ways, reports) = (door.ways.clone(), reports.clone());
+        move |_, context| {
+            reports.starting(context, &ways);
+            RTSPStatusCode::Ok
+        }
+    });
+    client.connect_play_request({
+        let (door, reports) = (door.clone(), reports.clone());
+        move |client, context| {
+            let Some(mount) = door.mount(context) else { return };
+            // The reader's transport is active by now, so that the key frame reaches it.
+            mount.feed.request_key_frame();
+            reports.playing(client, context, &mount.stream, door.auth.user_of(client));
+        }
+    });
+    client.connect_pause_request({
+        let reports = reports.clone();
+        move |_, context| reports.pausing(context)
+    });
+}
+
+/// Ends the sessions of a connection that was closed. The library would keep those on TCP too, until nothing was heard
+/// of them for 60 s. Those on UDP go on.
+fn end_closed(begun: &[glib::GString], sessions: &RTSPSessionPool) {
+    for session in begun.iter().filter_map(|session| sessions.find(session)) {
+        if goodbye::is_on_connection(&session) {
+            let _ = sessions.remove(&session);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -464,11 +641,9 @@ mod tests {
         let feed = Feed::new(commands).unwrap();
         let mounts = Mounts::default();
         for (path, stream) in [("/lobby", "a"), ("/lobby/sub", "b")] {
-            mounts
-                .0
-                .lock()
-                .unwrap()
-                .insert(path.into(), Mount { stream: stream.into(), feed: feed.clone(), transports: vec![] });
+            let mount =
+                Mount { stream: stream.into(), path: path.into(), feed: feed.clone(), transports: vec![] };
+            mounts.0.lock().unwrap().insert(path.into(), mount);
         }
         let stream = |path| mounts.find(path).map(|mount| mount.stream);
         assert_eq!(stream("/lobby").as_deref(), Some("a"));

@@ -91,8 +91,10 @@ impl RefusalReports {
     pub fn tell(&self, context: &RTSPContext, reason: RefusalReason) {
         let header = |field| ffi::request_header(context, field);
         let login = header(RTSPHeaderField::Authorization).as_deref().and_then(Credentials::parse);
-        let path = ffi::request_path(context).unwrap_or_default();
-        let stream = self.mounts.find(&path).map(|mount| mount.stream).unwrap_or_default();
+        let asked = ffi::request_path(context).unwrap_or_default();
+        // SETUP and PLAY name what is below the stream.
+        let (stream, path) =
+            self.mounts.find(&asked).map_or((String::new(), asked), |mount| (mount.stream, mount.path));
         self.add(RefusedReader {
             address: ffi::peer_address(context).unwrap_or_default(),
             program: plain(&header(RTSPHeaderField::UserAgent).unwrap_or_default()),
@@ -152,6 +154,10 @@ impl Refusals {
 
     pub fn list(&self) -> &gio::ListStore {
         &self.list
+    }
+
+    pub fn clear(&self) {
+        self.list.remove_all();
     }
 
     pub fn reports(&self) -> RefusalReports {

@@ -1,6 +1,7 @@
 //! By which way a request came, and which transports its stream has for that: what does not fit is refused before
 //! the library looks at it, and before a password is asked for.
 
+use super::ffi::LowerTransport;
 use super::readers::{ClientKey, client_key};
 use super::{Mounts, ffi};
 use crate::config::ReaderTransport;
@@ -105,6 +106,17 @@ impl Ways {
                 all.lock().unwrap().remove(&key);
             }
         });
+    }
+
+    /// What a reader has on its connection.
+    pub fn transport_of(&self, context: &RTSPContext, lower: LowerTransport) -> ReaderTransport {
+        match (lower, self.way(context)) {
+            (LowerTransport::Udp, _) => ReaderTransport::Udp,
+            (LowerTransport::Multicast, _) => ReaderTransport::Multicast,
+            (LowerTransport::Tcp, Way::Plain) => ReaderTransport::Tcp,
+            (LowerTransport::Tcp, Way::Http) => ReaderTransport::Http,
+            (LowerTransport::Tcp, Way::Encrypted) => ReaderTransport::Rtsps,
+        }
     }
 
     fn way(&self, context: &RTSPContext) -> Way {

@@ -63,6 +63,8 @@ pub enum RefusalReason {
     KeptAway { until: SystemTime },
     #[error("{scope} has {most} readers already")]
     TooManyReaders { scope: LimitScope, most: u32 },
+    #[error("there are {most} sessions already")]
+    TooManySessions { most: u32 },
     #[error("{scope} has {most} connections already")]
     TooManyConnections { scope: LimitScope, most: u32 },
     #[error("its request is larger than {most} bytes")]

@@ -408,6 +408,7 @@ impl AddDialog {
             source,
             access: Access { read, schemes: vec![Scheme::Digest] },
             renditions,
+            readers_limit: None,
             overlays: vec![],
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),

@@ -4,6 +4,7 @@
 mod add_user_page;
 mod delivery_group;
 mod encryption_group;
+mod limits_group;
 mod rights_page;
 mod security_page;
 mod server_page;
@@ -52,6 +53,7 @@ impl Preferences {
         preferences.set_focus(Some(server.first_row()));
         server.add(&encryption_group::new(control));
         server.add(&delivery_group::new(control));
+        server.add(&limits_group::new(control));
         preferences.add(&server);
         preferences.add(&UsersPage::new(control));
         preferences.add(&RightsPage::new(control));

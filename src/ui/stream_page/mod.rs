@@ -8,6 +8,7 @@ mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
+mod limits_group;
 mod loss_group;
 mod overlay_group;
 mod picture_group;
@@ -18,11 +19,11 @@ mod steps;
 pub(super) mod text_row;
 mod transport_group;
 mod user_dialog;
-mod viewers_group;
 
 use super::given_address;
 use super::stream_view::{StreamView, look};
 use super::toasts;
+use super::viewers_page::viewers_group;
 use crate::control::Control;
 use crate::engine::Stream;
 use crate::i18n::{gettext, gettext_f, ngettext_f};
@@ -36,6 +37,7 @@ use glib::subclass::InitializingObject;
 use gtk::gdk;
 use identity_group::IdentityGroup;
 use leave_dialog::Answer;
+use limits_group::LimitsGroup;
 use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
@@ -54,6 +56,7 @@ struct Groups {
     loss: LossGroup,
     access: AccessGroup,
     transports: TransportGroup,
+    limits: LimitsGroup,
 }
 
 mod imp {
@@ -194,6 +197,7 @@ impl StreamPage {
             loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
             transports: TransportGroup::new(&form),
+            limits: LimitsGroup::new(&form),
             form,
         };
         for group in [
@@ -204,6 +208,7 @@ impl StreamPage {
             &groups.loss.widget,
             &groups.access.widget,
             &groups.transports.widget,
+            &groups.limits.widget,
         ] {
             imp.settings.append(group);
         }
@@ -329,6 +334,7 @@ impl StreamPage {
         groups.loss.show(&stream);
         groups.access.show(&stream);
         groups.transports.show(&stream);
+        groups.limits.show(&stream);
         self.show_addresses();
         self.show_waiting();
     }

@@ -17,6 +17,7 @@ use super::preferences::Preferences;
 use super::stream_card::StreamCard;
 use super::stream_page::StreamPage;
 use super::toasts;
+use super::viewers_page::ViewersPage;
 use crate::config::Config;
 use crate::control::{ChangeError, Control, LeftOff};
 use crate::engine::{ServerError, ServerState, Stream};
@@ -63,6 +64,14 @@ mod imp {
         #[template_child]
         pub pages: TemplateChild<gtk::Stack>,
         #[template_child]
+        pub sort_button: TemplateChild<gtk::MenuButton>,
+        #[template_child]
+        pub views: TemplateChild<adw::ViewStack>,
+        #[template_child]
+        pub viewers: TemplateChild<ViewersPage>,
+        #[template_child]
+        pub viewers_view: TemplateChild<adw::ViewStackPage>,
+        #[template_child]
         pub failure: TemplateChild<adw::StatusPage>,
         #[template_child]
         pub grid: TemplateChild<gtk::GridView>,
@@ -84,6 +93,7 @@ mod imp {
         type ParentType = adw::ApplicationWindow;
 
         fn class_init(class: &mut Self::Class) {
+            ViewersPage::ensure_type();
             class.bind_template();
             let string = Some(glib::VariantTy::STRING);
             class.install_property_action("win.order", "order");
@@ -273,6 +283,7 @@ impl Window {
         control.connect_changed(self, Self::follow);
         self.follow(control);
         self.announce_streams(control);
+        self.show_viewers(control);
         self.accept_files();
     }
 
@@ -288,6 +299,7 @@ impl Window {
     /// Brings the card of a stream into view, also where it was not searched for.
     pub(super) fn show_card(&self, id: &str) {
         let imp = self.imp();
+        imp.views.set_visible_child_name("streams");
         imp.search_bar.set_search_mode(false);
         // A selection does not say of what kind its items are.
         let is_meant = |item: glib::Object| item.downcast::<Stream>().is_ok_and(|stream| stream.id() == id);

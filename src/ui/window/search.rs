@@ -49,6 +49,7 @@ impl Window {
     pub(super) fn search(&self) {
         if self.visible_dialog().is_none() {
             self.imp().navigation.pop_to_tag("streams");
+            self.imp().views.set_visible_child_name("streams");
             self.imp().search_bar.set_search_mode(true);
             self.imp().search_entry.grab_focus();
         }

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from .program import TOP, Window, wait_for
+from .reader import Viewer, login, probe
 
 # Where a picture may show it.
 VIDEO = os.path.join(tempfile.gettempdir(), "Videos", "Big Buck Bunny.mp4")
@@ -240,6 +241,45 @@ def page_of(name):
     return opened
 
 
+def watched(window, open_page):
+    """Some watch, and one was refused."""
+    addresses = [window.address("/lobby"), login(window.address("/bars"), "ann", "correct horse")]
+    viewers = [Viewer(address, transport) for address, transport in zip(addresses * 2, ("udp", "tcp", "tcp"))]
+    window.viewers = viewers
+    probe(window.address("/bars"))
+    open_page(window)
+    # Until a viewer on UDP has said what it misses.
+    wait_for("a figure", lambda: any("packets lost" in node.get_name() for node in window.nodes()))
+
+
+def viewers(window):
+    def opened(window):
+        window.press("Viewers")
+        menu = lambda node: node.get_role_name() == "toggle button" and node.get_name().endswith("127.0.0.1")  # noqa: E731
+        wait_for("viewers", lambda: len([node for node in window.nodes() if menu(node)]) == 3)
+
+    watched(window, opened)
+
+
+def viewer_figures(window):
+    viewers(window)
+    window.focus("127.0.0.1")
+    window.key("Return")
+    window.find("Jitter")
+
+
+def kept_away(window):
+    viewers(window)
+    window.choose("Menu of ann at 127.0.0.1", 1)
+    window.find("Let In")
+
+
+def viewers_empty(window):
+    cards(window)
+    window.press("Viewers")
+    window.find("No Viewers")
+
+
 def removed(window):
     window.act("Lobby", "card.remove")
     window.find("Undo")
@@ -275,7 +315,12 @@ PAGES = {
     "add-relay": (CONFIG, add_relay),
     "add-relay-problem": (CONFIG, add_relay_with_problem),
     "add-custom-problem": (CONFIG, add_custom_with_problem),
+    "viewers": (CONFIG, viewers),
+    "viewers-empty": (CONFIG, viewers_empty),
+    "viewer-figures": (CONFIG, viewer_figures),
+    "viewers-kept-away": (CONFIG, kept_away),
     "stream": (CONFIG, page_of("Lobby")),
+    "stream-watched": (CONFIG, lambda window: watched(window, page_of("Lobby"))),
     "stream-protected": (CONFIG, page_of("Color Bars")),
     "stream-failed": (CONFIG, page_of("Garage")),
     "stream-relay": (RELAY, page_of("Yard")),
@@ -307,6 +352,8 @@ def take(folder, look, page):
         picture = os.path.join(folder, f"{page}-{look}.png")
         subprocess.run(["import", "-window", "root", *area, picture], check=True)
     finally:
+        for viewer in getattr(window, "viewers", []):
+            viewer.end()
         window.end()
 
 

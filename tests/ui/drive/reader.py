@@ -33,14 +33,17 @@ def brightest(url):
 class Viewer:
     """Somebody who watches all the while."""
 
-    def __init__(self, url):
-        command = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-f", "null", "-"]
+    def __init__(self, url, transport="tcp"):
+        command = ["ffmpeg", "-v", "error", "-rtsp_transport", transport, "-i", url, "-c", "copy", "-f", "null", "-"]
         self.program = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
         self.program.kill()
         self.program.wait()
 

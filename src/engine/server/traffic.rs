@@ -1,0 +1,161 @@
+//! What goes through a media that readers share: packets and key frames on their way to all of them, and the
+//! receiver reports that each of them sends back. Written by the library's threads.
+
+use super::ffi;
+use super::meter::FirstFrame;
+use super::receiver_reports::{self, Listener};
+use gst::prelude::*;
+use gst_rtsp_server::RTSPMedia;
+use gst_rtsp_server::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The media that there are, and the traffic of each.
+#[derive(Debug, Default)]
+pub struct Traffics(Mutex<HashMap<usize, Arc<Traffic>>>);
+
+/// The traffic of one media. No lock is held over a call into the library.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    /// Packets go to readers.
+    flows: AtomicBool,
+    /// The time stamp of the key frame that is on its way, until its first packet was handed out.
+    key_frame: Mutex<Option<gst::ClockTime>>,
+    /// Those who have not been given a key frame.
+    waiting: Mutex<Vec<Arc<FirstFrame>>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// RTP packets, and the bytes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Traffics {
+    /// To be called when a media is configured.
+    pub fn watch(self: &Arc<Self>, media: &RTSPMedia) {
+        let traffic = Arc::new(Traffic::default());
+        let key = media.as_ptr() as usize;
+        self.0.lock().unwrap().insert(key, traffic.clone());
+        let all = Arc::downgrade(self);
+        media.add_weak_ref_notify(move || {
+            if let Some(all) = all.upgrade() {
+                all.0.lock().unwrap().remove(&key);
+            }
+        });
+        traffic.watch_key_frames(media);
+        let watched = traffic.clone();
+        media.connect_prepared(move |media| {
+            for index in 0..media.n_streams() {
+                watched.watch_packets(media, index);
+                watched.watch_reports(media, index);
+            }
+        });
+        media.connect_new_state(move |_, state| {
+            if state == ffi::STATE_PLAYING {
+                traffic.flows.store(true, Ordering::Release);
+            }
+        });
+    }
+
+    pub fn of(&self, media: &RTSPMedia) -> Option<Arc<Traffic>> {
+        self.0.lock().unwrap().get(&(media.as_ptr() as usize)).cloned()
+    }
+}
+
+impl Traffic {
+    /// What was sent until now to whoever has watched from the beginning.
+    pub fn count(&self) -> Count {
+        Count { packets: self.packets.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
+
+    pub fn flows(&self) -> bool {
+        self.flows.load(Ordering::Acquire)
+    }
+
+    /// Tells it when the first packet of the next key frame is handed out.
+    pub fn await_key_frame(&self, first_frame: &Arc<FirstFrame>) {
+        self.waiting.lock().unwrap().push(first_frame.clone());
+    }
+
+    /// Tells it the receiver reports from one address, for as long as it is kept elsewhere.
+    pub fn listen(&self, listener: Listener) {
+        let mut listeners = self.listeners.lock().unwrap();
+        listeners.retain(Listener::is_there);
+        listeners.push(listener);
+    }
+
+    /// An RTP packet goes to every reader.
+    fn pass(&self, packet: &gst::BufferRef) {
+        self.packets.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(packet.size() as u64, Ordering::Relaxed);
+        let mut key_frame = self.key_frame.lock().unwrap();
+        if key_frame.is_some() && *key_frame == packet.pts() {
+            *key_frame = None;
+            drop(key_frame);
+            for first_frame in self.waiting.lock().unwrap().drain(..) {
+                first_frame.came();
+            }
+        }
+    }
+
+    /// Behind the place where the library holds packets back until somebody plays, and before that where they part.
+    fn watch_packets(self: &Arc<Self>, media: &RTSPMedia, index: u32) {
+        let Some(pad) = rtpbin_pad(media, &format!("send_rtp_src_{index}")) else { return };
+        let traffic = Arc::downgrade(self);
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+            if let Some(traffic) = traffic.upgrade() {
+                match &info.data {
+                    Some(gst::PadProbeData::Buffer(packet)) => traffic.pass(packet),
+                    Some(gst::PadProbeData::BufferList(packets)) => {
+                        packets.iter().for_each(|packet| traffic.pass(packet));
+                    }
+                    _ => {}
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// A frame comes to the payloader with the flag that tells key frames, and leaves it as packets with its time.
+    fn watch_key_frames(self: &Arc<Self>, media: &RTSPMedia) {
+        let pay = media.element().downcast::<gst::Bin>().ok().and_then(|bin| bin.by_name("pay0"));
+        let Some(pad) = pay.and_then(|pay| pay.static_pad("sink")) else { return };
+        let traffic = Arc::downgrade(self);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let (Some(traffic), Some(frame)) = (traffic.upgrade(), info.buffer())
+                && !frame.flags().contains(gst::BufferFlags::DELTA_UNIT)
+            {
+                *traffic.key_frame.lock().unwrap() = frame.pts();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn watch_reports(self: &Arc<Self>, media: &RTSPMedia, index: u32) {
+        let (Some(stream), Some(pad)) =
+            (media.stream(index), rtpbin_pad(media, &format!("recv_rtcp_sink_{index}")))
+        else {
+            return;
+        };
+        let traffic = Arc::downgrade(self);
+        receiver_reports::watch(&stream, &pad, index, move |report| {
+            if let Some(traffic) = traffic.upgrade() {
+                traffic.listeners.lock().unwrap().iter().for_each(|listener| listener.take(report));
+            }
+        });
+    }
+}
+
+/// A pad of the element that makes RTP sessions of the payloaders' packets.
+fn rtpbin_pad(media: &RTSPMedia, name: &str) -> Option<gst::Pad> {
+    let pipeline = media.element().parent().and_downcast::<gst::Bin>()?;
+    let is_rtpbin =
+        |element: &gst::Element| element.factory().is_some_and(|factory| factory.name() == "rtpbin");
+    pipeline.iterate_elements().into_iter().flatten().find(is_rtpbin)?.static_pad(name)
+}
