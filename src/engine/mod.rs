@@ -436,6 +436,7 @@ impl Engine {
         }
         glib::timeout_future(server::GOODBYE).await;
         self.server().shut_down().await;
+        server::within(server::PATIENCE, self.server().readers().rest()).await;
         let streams: Vec<Stream> = self.imp().streams.iter::<Stream>().flatten().collect();
         let ended = async {
             for stream in &streams {

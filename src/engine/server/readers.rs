@@ -168,7 +168,8 @@ struct Refresh {
     /// How many look.
     watching: Cell<usize>,
     timer: RefCell<Option<glib::SourceId>>,
-    under_way: Cell<bool>,
+    /// Held while figures are taken.
+    under_way: Arc<async_lock::Mutex<()>>,
 }
 
 impl Readers {
@@ -197,7 +198,7 @@ impl Readers {
             list: list.downgrade(),
             watching: Cell::default(),
             timer: RefCell::default(),
-            under_way: Cell::default(),
+            under_way: Arc::default(),
         };
         Self { list, reports, refresh: Rc::new(refresh) }
     }
@@ -213,6 +214,11 @@ impl Readers {
     /// The readers of one stream.
     pub fn of_stream(&self, stream: &str) -> Vec<Reader> {
         self.list.iter::<Reader>().flatten().filter(|reader| reader.stream() == stream).collect()
+    }
+
+    /// Waits until no figures are being taken.
+    pub async fn rest(&self) {
+        drop(self.refresh.under_way.lock().await);
     }
 
     /// Takes figures at once, and then about once a second.
@@ -251,15 +257,13 @@ impl Refresh {
     fn look(self: Rc<Self>) {
         let readers: Vec<Reader> =
             self.list.upgrade().iter().flat_map(|list| list.iter().flatten()).collect();
-        if readers.is_empty() || self.under_way.replace(true) {
-            return;
-        }
+        let Some(turn) = self.under_way.try_lock_arc().filter(|_| !readers.is_empty()) else { return };
         let meters: Vec<_> = readers.iter().filter_map(|reader| reader.imp().meter.get().cloned()).collect();
         glib::spawn_future_local(async move {
             let measure = move || meters.iter().map(|meter| meter.figures()).collect::<Vec<_>>();
             let figures = blocking::unblock(measure).await;
             readers.iter().zip(figures).for_each(|(reader, figures)| reader.set_figures(figures));
-            self.under_way.set(false);
+            drop(turn);
         });
     }
 }
