@@ -5,6 +5,8 @@ mod address;
 mod edit;
 mod file;
 mod folders;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod lock;
 mod migrate;
 mod overlay;

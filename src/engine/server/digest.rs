@@ -1,6 +1,9 @@
 //! The credentials of a request, Basic (RFC 7617) and Digest (RFC 7616): their grammar, their check, the
 //! challenges and the nonces. Values only, no server and no clock of its own; used by `auth`.
 
+#[cfg(test)]
+mod fuzz;
+
 use crate::config::{Password, Scheme};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use md5::Digest;
