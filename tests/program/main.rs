@@ -13,6 +13,7 @@ mod joining;
 mod late_readers;
 mod loops;
 mod lost_sources;
+mod mangled_exchanges;
 mod relays;
 mod sessions;
 mod stalled_readers;
