@@ -8,6 +8,7 @@ mod rtsp;
 mod access;
 mod addresses;
 mod bad_input;
+mod compatibility;
 mod decoding;
 mod joining;
 mod late_readers;
