@@ -5,7 +5,7 @@
 #[path = "../fuzz/mutation.rs"]
 mod mutation;
 
-use crate::program::{PATIENCE, Program, Stream};
+use crate::program::{Home, PATIENCE, Program, Stream, config};
 use crate::rtsp::{Client, Reader, Transport, connect_from, longest_pause, lost, port, udp_pair_at};
 use mutation::{Choices, mutate};
 use std::fs;
@@ -35,8 +35,9 @@ const RECORDED: &[&str] = &[
 const SENDERS: usize = 4;
 /// What is mangled is often not answered at all.
 const ANSWER: Duration = Duration::from_millis(60);
-/// Some find the address at once, and some have their own.
+/// The streams that the recorded programs read: one that is open, and one with a password.
 const STREAM: &str = "lobby";
+const PROTECTED: &str = "door";
 
 /// What the library says to nonsense, and refuses it.
 const COMPLAINTS: &[&str] = &[
@@ -74,8 +75,14 @@ pub struct Outcome {
 /// server that nobody disturbs. Panics where the server does not stay up.
 pub fn run(seed: u64, amount: &Amount) -> Outcome {
     eprintln!("the seed is {seed}");
-    let streams = [Stream::pattern(STREAM, "ball").picture("size = \"640x360\"\nframe_rate = \"25\"")];
-    let (mut program, mut undisturbed) = (Program::start(&[], &streams), Program::start(&[], &streams));
+    let stream = |id| Stream::pattern(id, "ball").picture("size = \"640x360\"\nframe_rate = \"25\"");
+    let streams = [stream(STREAM), stream(PROTECTED).protected("guest", "digest")];
+    let serve = || {
+        let home = Home::new(&config(&["guest"], &streams));
+        home.set_password("guest", "secret");
+        home.serve()
+    };
+    let (mut program, mut undisturbed) = (serve(), serve());
     let reader_of = |program: &mut Program| {
         let reader = Client::connect(&program.address(STREAM)).play(Transport::Tcp);
         reader.wait_for("packet", PATIENCE, |_| true);
