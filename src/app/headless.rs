@@ -1,5 +1,6 @@
 //! Serves without a window: addresses on standard output, what happens on standard error.
 
+use super::refusal_log;
 use crate::control::Control;
 use crate::engine::{AccessState, Engine, ServerState, Stream, StreamState};
 use anyhow::anyhow;
@@ -27,6 +28,7 @@ async fn serve(config: PathBuf) -> anyhow::Result<()> {
     let Some(control) = opened.await else { return Ok(()) };
     let control = control?;
     announce(control.engine());
+    refusal_log::follow(control.engine());
 
     let result = future::or(failure(control.engine()), async {
         if let Some(Ok(signal)) = signals.next().await {

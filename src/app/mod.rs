@@ -6,6 +6,7 @@ mod build_info;
 mod cli;
 mod headless;
 mod logging;
+mod refusal_log;
 
 use crate::config::ConfigFile;
 use crate::config::{Password, SecretError, SecretStore, default_path};

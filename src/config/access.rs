@@ -80,4 +80,14 @@ impl Scheme {
     fn default_list() -> Vec<Self> {
         vec![Self::Digest]
     }
+
+    /// As the standards call it, in all languages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic",
+            Self::Digest => "Digest",
+            Self::DigestMd5 => "Digest MD5",
+            Self::DigestSha256 => "Digest SHA-256",
+        }
+    }
 }

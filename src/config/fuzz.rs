@@ -6,7 +6,7 @@ pub mod mutation;
 
 use super::edit::edit;
 use super::parse::{ParseError, line_of, parse};
-use super::{Config, Link, Place, address, path, suggest_path};
+use super::{Config, Link, Place, Slate, address, path, suggest_path};
 use bolero::check;
 use mutation::{Choices, mutated};
 use std::time::Duration;
@@ -32,7 +32,7 @@ const TIME: Duration = Duration::from_secs(4);
 fn changed(mut config: Config, choices: &mut impl Choices) -> Config {
     for _ in 0..1 + choices.below(4) {
         let (streams, from) = (config.streams.len(), choices.below(config.streams.len().max(1)));
-        match choices.below(8) {
+        match choices.below(9) {
             0 if streams > 0 => drop(config.streams.remove(from)),
             1 if streams > 0 => config.streams.swap(from, choices.below(streams)),
             2 if streams > 0 => {
@@ -43,7 +43,11 @@ fn changed(mut config: Config, choices: &mut impl Choices) -> Config {
             3 if streams > 0 => config.streams[from].renditions.clear(),
             4 if streams > 0 => config.streams[from].source = Config::first().streams.remove(0).source,
             5 if streams > 0 => config.streams[from].overlays.reverse(),
-            6 => config.users.reverse(),
+            6 if streams > 0 => {
+                let slates = [Slate::Last, Slate::Off, Slate::Picture("/a \"b\".png".into())];
+                config.streams[from].slate = slates[choices.below(slates.len())].clone();
+            }
+            7 => config.users.reverse(),
             _ => config.streams.extend(Config::first().streams),
         }
     }

@@ -16,6 +16,7 @@ mod picture;
 mod replace;
 mod secrets;
 mod server;
+mod slate;
 mod source;
 mod stream;
 mod validate;
@@ -31,7 +32,8 @@ pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
-pub use source::{FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
+pub use slate::Slate;
+pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
 pub use validate::{Field, Problem, ProblemKind, StreamField};
 
@@ -74,6 +76,8 @@ impl Config {
                 ..Rendition::default()
             }],
             overlays: vec![],
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };
         Self {
             version: migrate::CURRENT,

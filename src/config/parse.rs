@@ -111,14 +111,18 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Id => element.item("id"),
             StreamField::Name => element.item("name"),
             StreamField::Path => element.item("path"),
-            StreamField::Pattern | StreamField::Locations | StreamField::Address | StreamField::Login => {
-                element.item("source")
-            }
+            StreamField::Pattern
+            | StreamField::Locations
+            | StreamField::Address
+            | StreamField::Pipeline
+            | StreamField::Login => element.item("source"),
             StreamField::Renditions => element.item("renditions"),
             StreamField::Size(place) => element.nested("renditions", *place, "size"),
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),
             StreamField::Bitrate(place) => element.nested("renditions", *place, "bitrate_kbps"),
             StreamField::Read | StreamField::Schemes => element.item("access"),
+            StreamField::Slate => element.item("slate"),
+            StreamField::LostAfter => element.item("lost_after_seconds"),
             StreamField::Overlay(place) => element.nested("overlays", *place, ""),
         },
     };
@@ -231,7 +235,7 @@ mod tests {
             (
                 "enabled",
                 "colour",
-                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, renditions, overlays",
+                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, renditions, overlays, slate, lost_after_seconds",
             ),
         ] {
             assert_eq!(after(found, replacement), error);

@@ -10,6 +10,7 @@ pub enum Source {
     Pattern(PatternSource),
     File(FileSource),
     Relay(RelaySource),
+    Custom(CustomSource),
 }
 
 /// A test pattern.
@@ -42,6 +43,14 @@ pub struct RelaySource {
     /// [`relay_key`]: super::relay_key
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user: String,
+}
+
+/// A GStreamer pipeline of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomSource {
+    /// As `gst-launch-1.0` takes it, without a sink: its open end brings the pictures, raw or encoded.
+    pub pipeline: String,
 }
 
 /// How RTSP brings the pictures.

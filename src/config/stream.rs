@@ -1,5 +1,6 @@
 //! One stream: the unit of everything.
 
+use super::slate::{Slate, is_default_lost_after, lost_after_seconds};
 use super::{Access, Overlay, Rendition, Source, relay_key};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,11 @@ pub struct StreamConfig {
     pub renditions: Vec<Rendition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<Overlay>,
+    #[serde(default, skip_serializing_if = "Slate::is_default")]
+    pub slate: Slate,
+    /// How long a source that was there may bring no picture before it is lost.
+    #[serde(default = "lost_after_seconds", skip_serializing_if = "is_default_lost_after")]
+    pub lost_after_seconds: u32,
 }
 
 fn enabled() -> bool {

@@ -1,8 +1,8 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
 use super::{
-    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Source,
-    StreamConfig,
+    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Slate,
+    Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -19,6 +19,8 @@ const SLOWEST_SECONDS: u64 = 10;
 const BITRATES: RangeInclusive<u32> = 50..=100_000;
 /// Characters of a text overlay: about what a picture can show.
 const OVERLAY_CHARACTERS: usize = 500;
+/// Seconds that a source may bring no picture: most cameras have one each second, and nobody waits for a minute.
+const LOST_AFTER: RangeInclusive<u32> = 1..=60;
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub enum StreamField {
     Locations,
     /// The address of a relay.
     Address,
+    /// The text of a custom pipeline.
+    Pipeline,
     /// The user with which a relay logs in.
     Login,
     /// More than one rendition.
@@ -60,6 +64,8 @@ pub enum StreamField {
     Schemes,
     /// The overlay at this place of the list.
     Overlay(usize),
+    Slate,
+    LostAfter,
 }
 
 impl fmt::Display for Problem {
@@ -88,6 +94,7 @@ impl fmt::Display for StreamField {
             Self::Pattern => "pattern",
             Self::Locations => "locations",
             Self::Address => "address",
+            Self::Pipeline => "pipeline",
             Self::Login => "user",
             Self::Renditions => "renditions",
             Self::Size(_) => "size",
@@ -95,6 +102,8 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::Slate => "slate",
+            Self::LostAfter => "lost_after_seconds",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
         })
     }
@@ -158,6 +167,8 @@ pub enum ProblemKind {
     AddressWithLogin,
     #[error("this is not an address ({message}): write one, like \"rtsp://192.0.2.20/stream\"")]
     AddressInvalid { message: String },
+    #[error("the pipeline is empty: write one, like \"videotestsrc is-live=true\"")]
+    PipelineEmpty,
     #[error("this is the stream itself, or one that shows it: choose another address")]
     AddressOfItself,
     #[error("{width}x{height} is not a size that can be served: each side has {least} to {most} pixels")]
@@ -186,6 +197,8 @@ pub enum ProblemKind {
     TextTooLong { most: usize },
     #[error("the text cannot have {}: leave it out", say_character(*character))]
     TextCharacter { character: char },
+    #[error("a source is lost after {least} to {most} seconds, not {seconds}")]
+    LostAfterOutOfRange { seconds: u32, least: u32, most: u32 },
 }
 
 impl Config {
@@ -221,6 +234,7 @@ impl Config {
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
             }
+            check_loss(stream, &mut found);
             problems.extend(found.into_iter().map(|(field, what)| Problem {
                 field: Field::Stream { index, id: stream.id.clone(), field },
                 what,
@@ -318,6 +332,11 @@ fn check_source(source: &Source, found: &mut Found) {
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
             }
         }
+        Source::Custom(source) => {
+            if source.pipeline.trim().is_empty() {
+                found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));
+            }
+        }
         Source::Relay(source) => {
             if let Err(what) = address::check(&source.address) {
                 found.push((StreamField::Address, what));
@@ -365,6 +384,20 @@ fn is_served(numerator: u32, denominator: u32) -> bool {
     let fits = |part: u32| part > 0 && i32::try_from(part).is_ok();
     let (frames, seconds) = (u64::from(numerator), u64::from(denominator));
     fits(numerator) && fits(denominator) && frames * SLOWEST_SECONDS >= seconds && frames <= FASTEST * seconds
+}
+
+fn check_loss(stream: &StreamConfig, found: &mut Found) {
+    if let Slate::Picture(location) = &stream.slate
+        && !location.is_absolute()
+    {
+        let location = location.display().to_string();
+        found.push((StreamField::Slate, ProblemKind::LocationNotAbsolute { location }));
+    }
+    let seconds = stream.lost_after_seconds;
+    if !LOST_AFTER.contains(&seconds) {
+        let (least, most) = (*LOST_AFTER.start(), *LOST_AFTER.end());
+        found.push((StreamField::LostAfter, ProblemKind::LostAfterOutOfRange { seconds, least, most }));
+    }
 }
 
 fn check_overlay(overlay: &Overlay) -> Option<ProblemKind> {
@@ -431,6 +464,8 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
             overlays: vec![],
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

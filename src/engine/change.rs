@@ -43,6 +43,8 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
             overlays: Vec::new(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 

@@ -26,6 +26,8 @@ struct Shared {
     serving: bool,
     /// The latest key frame, with its caps: what the description of a sleeping stream is made of.
     key_frame: Option<gst::Sample>,
+    /// What comes is no picture of the source.
+    covered: bool,
     /// The media that are fed now.
     inputs: Vec<glib::WeakRef<AppSrc>>,
 }
@@ -54,7 +56,12 @@ impl Feed {
                 && !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
             {
                 let sample = gst::Sample::builder().buffer(buffer).caps(&caps).build();
-                let first = feed.shared.lock().unwrap().key_frame.replace(sample).is_none();
+                let mut shared = feed.shared.lock().unwrap();
+                if shared.covered {
+                    return gst::PadProbeReturn::Ok;
+                }
+                let first = shared.key_frame.replace(sample).is_none();
+                drop(shared);
                 if first {
                     feed.send(Command::Described);
                 }
@@ -84,6 +91,11 @@ impl Feed {
 
     pub fn set_serving(&self, serving: bool) {
         self.shared.lock().unwrap().serving = serving;
+    }
+
+    /// Whether what comes is the slate: a sleeping stream is not described by that.
+    pub fn set_covered(&self, covered: bool) {
+        self.shared.lock().unwrap().covered = covered;
     }
 
     /// Asks the encoder for a key frame: a reader has come.

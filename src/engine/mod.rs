@@ -20,10 +20,11 @@ mod stream;
 
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
-pub use server::Reader;
+pub use server::{Reader, Refusal};
+pub use source::check_pipeline;
 pub use state::{
-    AccessState, EncoderReason, Encoding, Place, RelayError, ServerError, ServerState, StreamError,
-    StreamState,
+    AccessState, CustomError, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RefusedReader,
+    RelayError, ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
@@ -139,6 +140,11 @@ impl Engine {
     /// Those who watch, of all streams.
     pub fn readers(&self) -> gio::ListModel {
         self.server().readers().list().clone().upcast()
+    }
+
+    /// Those who were refused, the newest first: some hundred at most.
+    pub fn refusals(&self) -> gio::ListModel {
+        self.server().refusals().list().clone().upcast()
     }
 
     /// Tells of every stream, those of later too, when its state has changed.

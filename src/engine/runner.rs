@@ -4,19 +4,19 @@
 
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::pipeline::{Callbacks, Format, Graph};
-use super::source::{self, retry};
+use super::pipeline::{Callbacks, Format, Graph, LastPicture};
+use super::source::{self, Source, retry};
 use super::state::{Encoding, StreamError, StreamState};
-use crate::config::{Password, StreamConfig};
+use crate::config::{Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A source that is awake and delivers nothing for so long is lost.
-const NO_PICTURE: Duration = Duration::from_secs(10);
-/// How often that is looked at.
-const WATCH: Duration = Duration::from_secs(1);
+/// A source may take so long for its first picture: some cameras have to be found, asked and started.
+const FIRST_PICTURE: Duration = Duration::from_secs(10);
+/// How often it is looked at whether pictures come.
+const WATCH: Duration = Duration::from_millis(250);
 /// Key frames on demand are at least so far apart: each costs as much as many ordinary ones.
 const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
 
@@ -42,6 +42,8 @@ pub enum Command {
         graph: u64,
         what: GraphEvent,
     },
+    /// Of the graph of the slate.
+    Slate(gst::Message),
     /// End the thread.
     Stop,
 }
@@ -69,6 +71,13 @@ struct Runner {
     commands: mpsc::Sender<Command>,
     events: async_channel::Sender<Event>,
     graph: Option<Graph>,
+    /// What readers get while the source is lost.
+    slate: Option<Graph>,
+    /// The user's picture cannot be shown.
+    slate_is_broken: bool,
+    last_picture: LastPicture,
+    /// Since when there is no signal.
+    lost_at: Option<glib::DateTime>,
     /// The number of the graph, or of the next one.
     graph_number: u64,
     awake: bool,
@@ -110,6 +119,10 @@ pub fn spawn(
         commands,
         events,
         graph: None,
+        slate: None,
+        slate_is_broken: false,
+        last_picture: LastPicture::default(),
+        lost_at: None,
         graph_number: 0,
         awake: false,
         state: StreamState::Stopped,
@@ -155,6 +168,7 @@ impl Runner {
         // Readers are told first: the graph may take its time.
         self.feed.end();
         self.shut_down();
+        self.end_slate();
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -165,8 +179,13 @@ impl Runner {
     fn handle(&mut self, command: Command) -> Result<(), StreamError> {
         match command {
             Command::Restart(config, password) => {
+                self.feed.set_serving(false);
                 self.shut_down();
+                self.end_slate();
                 self.feed.end();
+                self.slate_is_broken = false;
+                self.lost_at = None;
+                self.last_picture.lock().unwrap().take();
                 self.config = *config;
                 self.password = password;
                 *self.format.lock().unwrap() = None;
@@ -180,8 +199,17 @@ impl Runner {
                 Ok(())
             }
             Command::Adjust(config) => {
-                self.config = *config;
+                let slate = std::mem::replace(&mut self.config, *config).slate;
+                if slate != self.config.slate {
+                    self.slate_is_broken = false;
+                    self.end_slate();
+                    self.cover();
+                }
                 self.adjust()
+            }
+            Command::Slate(message) => {
+                self.slate_failed(&message);
+                Ok(())
             }
             Command::HoldOff(reason) => {
                 self.set_state(StreamState::Failed { reason });
@@ -280,7 +308,6 @@ impl Runner {
             (sender(&self.commands), sender(&self.commands), sender(&self.commands));
         let callbacks = Callbacks {
             flowing: Box::new(move || flowing(GraphEvent::Flowing)),
-            source: Arc::new(move |event| of_source(GraphEvent::Source(event))),
             message: Box::new(move |received| {
                 if matches!(
                     received.type_(),
@@ -293,8 +320,11 @@ impl Runner {
                 }
             }),
         };
-        let (config, password) = (&self.config, self.password.as_ref());
-        self.graph = Some(Graph::new(config, password, &self.time, self.format.clone(), callbacks)?);
+        let config = &self.config;
+        let notify = Arc::new(move |event| of_source(GraphEvent::Source(event)));
+        let source = Source::new(&config.source, &config.main_rendition(), self.password.as_ref(), notify)?;
+        let (format, last) = (self.format.clone(), self.last_picture.clone());
+        self.graph = Some(Graph::new(config, source, &self.time, format, last, callbacks)?);
         self.wake()
     }
 
@@ -305,9 +335,9 @@ impl Runner {
         for (number, bin) in &self.branches {
             graph.add_branch(*number, bin)?;
         }
-        // Where the format is known, the encoder is there for the first picture.
+        // Where the format is known, the encoder is there for the first picture. The slate has one until then.
         self.awake = true;
-        if self.feed.is_wanted() {
+        if self.feed.is_wanted() && self.slate.is_none() {
             self.start_encoding()?;
         }
         if let Some(graph) = &mut self.graph {
@@ -322,6 +352,8 @@ impl Runner {
     /// The first picture passed since the source was woken.
     fn flowing(&mut self) -> Result<(), StreamError> {
         self.attempt = 0;
+        self.lost_at = None;
+        self.end_slate();
         if !self.feed.is_described() || self.feed.is_wanted() {
             self.start_encoding()?;
         }
@@ -333,6 +365,7 @@ impl Runner {
         let wanted = self.feed.is_wanted();
         let described = self.feed.is_described();
         let looked_at = !self.branches.is_empty();
+        self.cover();
         let Some(graph) = &mut self.graph else { return Ok(()) };
         if !self.awake {
             return if wanted || looked_at { self.wake() } else { Ok(()) };
@@ -383,7 +416,7 @@ impl Runner {
 
     fn send_key_frame_request(&mut self) {
         self.key_frame_at = None;
-        if self.graph.as_ref().is_some_and(Graph::is_encoding) {
+        if [&self.graph, &self.slate].into_iter().flatten().any(Graph::is_encoding) {
             self.last_key_frame = Instant::now();
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
             let pad = self.feed.sink().static_pad("sink").expect("an appsink has a sink pad");
@@ -403,10 +436,12 @@ impl Runner {
         if let (Some(graph), true) = (&self.graph, self.awake && self.watch_at <= now) {
             self.watch_at = now + WATCH;
             let pictures = graph.pictures();
+            let patience = Duration::from_secs(self.config.lost_after_seconds.into());
+            let patience = if pictures == 0 { patience.max(FIRST_PICTURE) } else { patience };
             if pictures != self.watched.0 {
                 self.watched = (pictures, now);
-            } else if now - self.watched.1 > NO_PICTURE {
-                return Err(StreamError::NoPicture { seconds: NO_PICTURE.as_secs() });
+            } else if now - self.watched.1 > patience {
+                return Err(StreamError::NoPicture { seconds: patience.as_secs() });
             }
         }
         Ok(())
@@ -415,15 +450,85 @@ impl Runner {
     /// The source, or something behind it, failed.
     fn lost(&mut self, reason: StreamError) {
         self.shut_down();
-        self.feed.set_serving(false);
         if reason.is_lasting() {
+            self.feed.set_serving(false);
+            self.end_slate();
             self.set_state(StreamState::Failed { reason });
             return;
         }
+        if self.lost_at.is_none() {
+            self.lost_at = glib::DateTime::now_local().ok();
+        }
+        self.cover();
         let delay = retry::delay(self.attempt, &reason, glib::random_double());
         self.attempt = self.attempt.saturating_add(1);
         self.retry_at = Some(Instant::now() + delay);
         self.set_state(StreamState::Reconnecting { reason, next_try: SystemTime::now() + delay });
+    }
+
+    /// Shows readers the slate while the source is lost, if they shall have one, and as long as there are any.
+    fn cover(&mut self) {
+        let Some(since) = self.lost_at.clone() else { return };
+        let format = *self.format.lock().unwrap();
+        let (Some(format), true) = (format, self.config.slate != Slate::Off && self.feed.is_described())
+        else {
+            return self.feed.set_serving(false);
+        };
+        self.feed.set_serving(true);
+        match (self.feed.is_wanted(), &self.slate) {
+            (true, None) => {
+                if let Err(reason) = self.start_slate(&format, &since) {
+                    tracing::warn!("{}: no slate: {reason}", self.config.id);
+                    self.end_slate();
+                }
+            }
+            (false, Some(_)) => self.end_slate(),
+            _ => {}
+        }
+    }
+
+    fn start_slate(&mut self, format: &Format, since: &glib::DateTime) -> Result<(), StreamError> {
+        let slate = if self.slate_is_broken { &Slate::Last } else { &self.config.slate };
+        let last = self.last_picture.lock().unwrap().clone();
+        let source = Source::slate(slate, last.as_ref(), format, since)?;
+        // The last picture has its overlays already.
+        let config = StreamConfig { overlays: Vec::new(), ..self.config.clone() };
+        let commands = self.commands.clone();
+        let callbacks = Callbacks {
+            flowing: Box::new(|| ()),
+            message: Box::new(move |message| {
+                if message.type_() == gst::MessageType::Error {
+                    let _ = commands.send(Command::Slate(message));
+                }
+            }),
+        };
+        let shown = LastPicture::default();
+        let mut graph = Graph::new(&config, source, &self.time, self.format.clone(), shown, callbacks)?;
+        let Some(encoding) = graph.plan() else { return Ok(()) };
+        self.feed.set_covered(true);
+        let started = graph.start_encoding(&encoding?, &self.feed).and_then(|()| graph.wake());
+        self.slate = Some(graph);
+        self.last_key_frame = Instant::now();
+        started
+    }
+
+    fn end_slate(&mut self) {
+        if let Some(slate) = self.slate.take() {
+            slate.shut_down();
+            self.feed.set_covered(false);
+        }
+    }
+
+    /// What can fail is the user's own picture.
+    fn slate_failed(&mut self, message: &gst::Message) {
+        let (Some(slate), gst::MessageView::Error(error)) = (&self.slate, message.view()) else { return };
+        if error.src().is_some_and(|source| slate.has(source)) {
+            tracing::warn!("{}: the slate: {}", self.config.id, StreamError::from_message(error));
+            self.end_slate();
+            if !std::mem::replace(&mut self.slate_is_broken, true) {
+                self.cover();
+            }
+        }
     }
 
     fn shut_down(&mut self) {
@@ -432,7 +537,6 @@ impl Runner {
         self.kept.clear();
         self.missing_plugin = None;
         self.key_frame_at = None;
-        self.feed.set_serving(false);
         if let Some(graph) = self.graph.take() {
             graph.shut_down();
         }

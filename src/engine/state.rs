@@ -1,5 +1,9 @@
 //! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
 
+mod refusal;
+
+pub use refusal::{LimitScope, RefusalReason, RefusedReader};
+
 use crate::config::Codec;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -49,6 +53,9 @@ pub enum StreamError {
     /// Another stream cannot be watched. The address has no password in it.
     #[error("{address}: {reason}")]
     Relay { address: String, reason: RelayError },
+    /// A user's own pipeline does not run.
+    #[error("its pipeline: {reason}")]
+    Custom { reason: CustomError },
     /// Headwater ended while this stream was starting, so it was left off.
     #[error("Headwater ended unexpectedly while this stream was starting")]
     LeftOffAfterCrash,
@@ -85,6 +92,23 @@ pub enum RelayError {
     /// In GStreamer's or the system's words.
     #[error("{message}")]
     Failed { message: String },
+}
+
+/// Why a user's own pipeline brings no picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CustomError {
+    #[error("there is no element {element}")]
+    ElementMissing { element: String },
+    /// Everything in it is linked: a sink ends it.
+    #[error("it has no open end")]
+    NoOpenEnd,
+    #[error("it does not begin with a source")]
+    WantsInput,
+    #[error("it ended")]
+    Ended,
+    /// In GStreamer's words.
+    #[error("{message}")]
+    Wrong { message: String },
 }
 
 /// How a stream's picture is encoded, and why so.
@@ -200,6 +224,12 @@ impl StreamError {
             self,
             Self::NoEncoder { .. }
                 | Self::LeftOffAfterCrash
+                | Self::Custom {
+                    reason: CustomError::ElementMissing { .. }
+                        | CustomError::NoOpenEnd
+                        | CustomError::WantsInput
+                        | CustomError::Wrong { .. },
+                }
                 | Self::Relay { reason: RelayError::PasswordUnknown { .. }, .. }
         )
     }

@@ -6,6 +6,8 @@ mod address_dialog;
 mod error_text;
 mod given_address;
 mod password_row;
+mod picture_file;
+mod pipeline_check;
 mod preferences;
 mod preview;
 mod preview_frame;

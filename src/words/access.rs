@@ -42,21 +42,14 @@ pub fn schemes(schemes: &[Scheme]) -> String {
         [Scheme::DigestSha256] => gettext("Digest with SHA-256 only"),
         [Scheme::DigestMd5] => gettext("Digest with MD5 only"),
         [Scheme::Basic] => gettext("Basic: password in the clear"),
-        several => {
-            let names: Vec<&str> = several.iter().map(|scheme| scheme_name(*scheme)).collect();
-            names.join(&gettext(", "))
-        }
+        several => scheme_names(several),
     }
 }
 
-/// As the standards call it, in all languages.
-fn scheme_name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Basic => "Basic",
-        Scheme::Digest => "Digest",
-        Scheme::DigestMd5 => "Digest MD5",
-        Scheme::DigestSha256 => "Digest SHA-256",
-    }
+/// The schemes as the standards call them.
+pub(super) fn scheme_names(schemes: &[Scheme]) -> String {
+    let names: Vec<&str> = schemes.iter().map(|scheme| scheme.name()).collect();
+    names.join(&gettext(", "))
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! States and errors as translated sentences: what it is, what happened, what to do. Used by `ui` and `app`.
 
 mod access;
+mod custom;
 mod overlay;
 mod pattern;
 mod picture;
 mod problem;
+mod refusal;
 mod relay;
 mod server;
 mod stream;
 
 pub use access::{access_state, schemes};
+pub use custom::custom_error;
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
+pub use refusal::refusal;
 pub use server::{place, server_state};
 pub use stream::{left_off, stream_state, viewers};
 

@@ -1,5 +1,6 @@
 //! What is said of a stream.
 
+use super::custom::custom_error;
 use super::relay::relay_error;
 use super::{Words, codec as codec_name};
 use crate::engine::{StreamError, StreamState};
@@ -88,6 +89,7 @@ fn stream_error(error: &StreamError) -> (String, String) {
             gettext("It is tried again by itself."),
         ),
         StreamError::Relay { reason, .. } => relay_error(reason),
+        StreamError::Custom { reason } => custom_error(reason),
         StreamError::LeftOffAfterCrash => (
             gettext("It was not started, because Headwater ended unexpectedly the last time."),
             gettext("Turn it off and on again to try it."),

@@ -2,6 +2,7 @@
 
 use crate::program::{Home, PATIENCE, Program, Stream, config, finish, shared};
 use crate::rtsp::{Client, Credentials, Response, Scheme, Transport};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use std::process::Command;
 
 const SCHEMES: [(&str, Scheme); 3] =
@@ -127,6 +128,41 @@ fn passwords_are_in_no_log_and_no_configuration() {
     for (place, text) in [("log", program.log()), ("configuration", config), ("process list", arguments)] {
         assert!(!text.contains("Grüße"), "the {place} has the password: {text}");
     }
+    program.stop();
+}
+
+#[test]
+fn each_refused_reader_is_a_line_in_the_log() {
+    let _turn = shared();
+    let mut program = serve();
+    // A first question for the password is no refusal.
+    assert_eq!(Client::connect(&program.address("basic")).describe().status, 401);
+    let basic = format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(format!("guest:{SECRET}")));
+    for _ in 0..10 {
+        let mut client = Client::connect(&program.address("basic")).with(guest("guess", Scheme::Basic));
+        assert_eq!(client.describe().status, 401);
+    }
+    let address = program.address("digest-sha256");
+    assert_eq!(Client::connect(&address).request("DESCRIBE", &address, &basic).status, 401);
+    let missing = address.replace("digest-sha256", "missing");
+    let found =
+        SCHEMES.map(|(_, scheme)| Client::connect(&missing).with(guest(SECRET, scheme)).describe().status);
+    assert!(found.contains(&404), "{found:?}: one of the schemes is asked for");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-loglevel", "error", "-i", &address, "-f", "null", "-"]);
+    assert!(!finish(ffmpeg, "").status.success());
+    for line in [
+        "refused 127.0.0.1, /basic, user guest: wrong password (10 times)",
+        "refused 127.0.0.1, /digest-sha256, user guest: it asked for Basic; offered: Digest SHA-256",
+        "refused 127.0.0.1, /missing, user guest: there is no such stream, or it is off",
+        "refused 127.0.0.1, /digest-sha256, program Lavf",
+    ] {
+        program.wait_for_log(line, 0);
+    }
+    let log = program.log();
+    assert!(log.contains(": it gave no user and password; offered: Digest SHA-256"), "{log}");
+    let wrong = log.matches("wrong password").count();
+    assert!((1..=2).contains(&wrong), "repeats are counted, not listed: {log}");
     program.stop();
 }
 

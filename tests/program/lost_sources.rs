@@ -63,7 +63,8 @@ fn a_file_that_is_deleted_is_missed_and_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let (file, aside) = (folder.path().join("film.mp4"), folder.path().join("aside.mp4"));
     fs::copy(data("bigbuckbunny.mp4"), &file).unwrap();
-    let mut program = Program::start(&[], &[Stream::file("film", &file), Stream::pattern("lobby", "ball")]);
+    let streams = [Stream::file("film", &file).lines("slate = \"off\""), Stream::pattern("lobby", "ball")];
+    let mut program = Program::start(&[], &streams);
     let film = program.address("film");
     let other = Client::connect(&program.address("lobby")).play(Transport::Tcp);
     let reader = Client::connect(&film).play(Transport::Tcp);

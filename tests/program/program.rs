@@ -39,6 +39,7 @@ pub struct Stream {
     source: String,
     picture: String,
     access: String,
+    lines: String,
     overlays: String,
 }
 
@@ -62,12 +63,18 @@ impl Stream {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
     }
 
+    /// A pipeline in GStreamer's own words.
+    pub fn custom(id: &str, pipeline: &str) -> Self {
+        Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))
+    }
+
     fn new(id: &str, source: &str) -> Self {
         Self {
             id: id.into(),
             source: source.into(),
             picture: "size = \"1280x720\"\nframe_rate = \"25\"".into(),
             access: "read = \"anyone\"".into(),
+            lines: String::new(),
             overlays: String::new(),
         }
     }
@@ -84,6 +91,12 @@ impl Stream {
         self
     }
 
+    /// Further lines of its table.
+    pub fn lines(mut self, lines: &str) -> Self {
+        self.lines = lines.into();
+        self
+    }
+
     pub fn clock(mut self, position: &str) -> Self {
         write!(self.overlays, "[[streams.overlays]]\nclock = {{ position = \"{position}\" }}\n").unwrap();
         self
@@ -96,10 +109,10 @@ pub fn config(users: &[&str], streams: &[Stream]) -> String {
     for user in users {
         write!(text, "\n[[users]]\nname = \"{user}\"\n").unwrap();
     }
-    for Stream { id, source, picture, access, overlays } in streams {
+    for Stream { id, source, picture, access, lines, overlays } in streams {
         write!(
             text,
-            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n\
+            "\n[[streams]]\nid = \"{id}\"\nname = \"{id}\"\npath = \"/{id}\"\n{source}\naccess = {{ {access} }}\n{lines}\n\
              [[streams.renditions]]\n{picture}\n{overlays}"
         )
         .unwrap();

@@ -116,6 +116,16 @@ def an_overlay_is_written_while_somebody_watches(window):
         assert viewer.watches(), "the viewer did not notice"
 
 
+def what_viewers_see_of_a_lost_source_is_chosen(window):
+    window.choose_in("Viewers See", 2, "Nothing")
+    wait_for("nothing", lambda: stream(window).get("slate") == "off")
+    window.go_to("Seconds Without a Picture", "spin button")
+    window.key(*["Up"] * 3)
+    wait_for("the time", lambda: stream(window).get("lost_after_seconds") == 8)
+    window.choose_in("Viewers See", 0, "The Last Picture, Dimmed")
+    wait_for("the last picture", lambda: "slate" not in stream(window))
+
+
 def a_stream_is_protected_for_a_new_user(window):
     open_address = window.address()
     window.choose_in("Who Can Watch", 1, "Users with a password")
@@ -157,6 +167,7 @@ def main():
         a_size_is_chosen_or_written,
         what_makes_viewers_connect_again_waits_for_a_yes,
         an_overlay_is_written_while_somebody_watches,
+        what_viewers_see_of_a_lost_source_is_chosen,
         a_stream_is_protected_for_a_new_user,
         a_page_shows_what_was_changed_elsewhere,
         the_way_back_is_alt_left,

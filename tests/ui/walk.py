@@ -150,7 +150,12 @@ def the_menus(window, keys):
 
 
 def adding(window, keys):
-    kinds = {"Test Pattern": "Pattern", "Video File": "Files", "Another Stream": "Address of the Other Stream"}
+    kinds = {
+        "Test Pattern": "Pattern",
+        "Video File": "Files",
+        "Another Stream": "Address of the Other Stream",
+        "Custom Pipeline": "GStreamer Pipeline",
+    }
     for kind, row in kinds.items():
         window.key("ctrl+n")
         round_trip(window, keys, *kinds)

@@ -17,9 +17,9 @@ pub use picture::{Format, even};
 use super::clock::TimeLine;
 use super::elements::{end, make};
 use super::feed::Feed;
-use super::source::{self, Source};
+use super::source::Source;
 use super::state::{Encoding, StreamError};
-use crate::config::{Overlay, Password, Rendition, StreamConfig};
+use crate::config::{Overlay, Rendition, StreamConfig};
 use gst::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -32,10 +32,12 @@ const PICTURE_UNDER_WAY: Duration = Duration::from_secs(1);
 pub struct Callbacks {
     /// The first picture passed since the graph was made or woken.
     pub flowing: Box<dyn Fn() + Send + Sync>,
-    pub source: source::Notify,
     /// Every message of the pipeline.
     pub message: Box<dyn Fn(gst::Message) + Send + Sync>,
 }
+
+/// The last picture that was served, as it went to the encoder.
+pub type LastPicture = Arc<Mutex<Option<gst::Buffer>>>;
 
 /// A stream's pipeline.
 pub struct Graph {
@@ -64,13 +66,14 @@ struct Branch {
 impl Graph {
     /// Makes the graph; nothing runs yet.
     ///
-    /// `format` is what is served, once it is known: it outlives the graph, since readers were told. `password` is
-    /// that of the source.
+    /// `format` is what is served, once it is known, and `last` the last picture: they outlive the graph, since
+    /// readers were told and shown.
     pub fn new(
         config: &StreamConfig,
-        password: Option<&Password>,
+        source: Source,
         time: &TimeLine,
         format: Arc<Mutex<Option<Format>>>,
+        last: LastPicture,
         callbacks: Callbacks,
     ) -> Result<Self, StreamError> {
         let pipeline = gst::Pipeline::with_name(&format!("stream-{}", config.id));
@@ -82,7 +85,6 @@ impl Graph {
         });
 
         let rendition = config.main_rendition();
-        let source = Source::new(&config.source, &rendition, password, callbacks.source)?;
         let picture = picture::make_picture()?;
         let pace = pace::Pace::new(&picture.filter, time.clone())?;
         let overlays = overlay::Overlays::new(&config.overlays)?;
@@ -99,7 +101,7 @@ impl Graph {
         choose_format(&source, &picture.filter, rendition.clone(), format.clone());
         let pictures = Arc::new(AtomicU64::new(0));
         let woken = Arc::new(AtomicU64::new(0));
-        count_pictures(&tee, woken.clone(), pictures.clone(), callbacks.flowing);
+        count_pictures(&tee, woken.clone(), pictures.clone(), last, callbacks.flowing);
         Ok(Self {
             pipeline,
             source,
@@ -291,11 +293,12 @@ fn choose_format(
     });
 }
 
-/// Counts the pictures, and leaves out those that were on their way when the source went to sleep.
+/// Counts the pictures and keeps the last, and leaves out those that were on their way when the source went to sleep.
 fn count_pictures(
     tee: &gst::Element,
     woken: Arc<AtomicU64>,
     pictures: Arc<AtomicU64>,
+    last: LastPicture,
     flowing: Box<dyn Fn() + Send + Sync>,
 ) {
     let pad = tee.static_pad("sink").expect("a tee has a sink pad");
@@ -305,6 +308,8 @@ fn count_pictures(
         if time.is_some_and(|time| time.nseconds() < woken.load(Ordering::Relaxed)) {
             return gst::PadProbeReturn::Drop;
         }
+        // A reference: nothing behind the tee writes into a picture.
+        last.lock().unwrap().clone_from(&info.buffer().cloned());
         if pictures.fetch_add(1, Ordering::Relaxed) == 0 {
             flowing();
         }

@@ -5,8 +5,9 @@
 use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
 use super::readers::client_key;
+use super::refusals::RefusalReports;
 use crate::config::{Access, Config, Passwords, Readers, Scheme};
-use crate::engine::AccessState;
+use crate::engine::{AccessState, RefusalReason};
 use glib::subclass::prelude::*;
 use gst_rtsp::{RTSPHeaderField, RTSPMethod, RTSPStatusCode};
 use gst_rtsp_server::prelude::*;
@@ -14,7 +15,7 @@ use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPAuth, RTSPClient, RTSPContext};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 #[cfg(test)]
@@ -32,8 +33,8 @@ glib::wrapper! {
 pub struct AccessTable {
     /// The longest path first, so that the first match is the closest.
     mounts: Vec<Mount>,
-    /// The users whose password is known.
-    users: HashMap<String, Verifier>,
+    /// All users; without a verifier those whose password is not known.
+    users: HashMap<String, Option<Verifier>>,
 }
 
 struct Mount {
@@ -50,6 +51,9 @@ struct Request {
     /// Without query, doubled and trailing slashes; none for `*`, which names no stream.
     path: Option<String>,
     in_session: bool,
+    /// The name of the scheme in the `Authorization` header, where there is such a header.
+    asked: Option<String>,
+    /// Where that header could be read.
     credentials: Option<Credentials>,
 }
 
@@ -65,8 +69,15 @@ enum Decision {
     NotFound,
 }
 
+/// A decision, and why the reader is refused, where it is: a first question for the password is no refusal.
+struct Verdict {
+    decision: Decision,
+    refusal: Option<RefusalReason>,
+}
+
 enum Login {
-    Refused,
+    /// With the reason, where the reader tried to log in.
+    Refused(Option<RefusalReason>),
     Stale,
     User(String),
 }
@@ -84,8 +95,11 @@ pub fn access_state(access: &Access, passwords: &Passwords) -> AccessState {
 }
 
 impl Auth {
-    pub fn new() -> Self {
-        glib::Object::new()
+    /// Tells there who was refused.
+    pub fn new(refusals: RefusalReports) -> Self {
+        let auth: Self = glib::Object::new();
+        auth.imp().refusals.set(refusals).expect("set once, here");
+        auth
     }
 
     /// Decides the requests from now on by this table. Readers that are there already are not asked again
@@ -96,13 +110,7 @@ impl Auth {
 
     /// The user that a client last logged in as; none where it never had to.
     pub fn user_of(&self, client: &RTSPClient) -> Option<String> {
-        self.imp().users.lock().unwrap().get(&client_key(client)).cloned()
-    }
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self::new()
+        self.imp().clients.lock().unwrap().get(&client_key(client))?.user.clone()
     }
 }
 
@@ -121,37 +129,38 @@ impl AccessTable {
             })
             .collect();
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
-        let verifier = |name: &str| Some((name.to_owned(), Verifier::new(name, REALM, passwords.get(name)?)));
-        let users = config.users.iter().filter_map(|user| verifier(&user.name)).collect();
+        let verifier = |name: &str| Some(Verifier::new(name, REALM, passwords.get(name)?));
+        let users = config.users.iter().map(|user| (user.name.clone(), verifier(&user.name))).collect();
         Self { mounts, users }
     }
 
-    fn decide(&self, request: &Request, nonces: &mut Nonces, choice: &RandomState, now: Instant) -> Decision {
+    fn decide(&self, request: &Request, nonces: &mut Nonces, choice: &RandomState, now: Instant) -> Verdict {
         // The library itself answers what names no stream: a keep-alive, or 400.
         let Some(path) = &request.path else {
-            return Decision::Allowed { user: None };
+            return Verdict::allowed(None);
         };
         if request.method == RTSPMethod::OPTIONS && !request.in_session {
-            return Decision::Allowed { user: None };
+            return Verdict::allowed(None);
         }
         let mount = self.mount(path);
         let schemes = match mount {
-            Some(Mount { readers: Readers::Anyone, .. }) => return Decision::Allowed { user: None },
+            Some(Mount { readers: Readers::Anyone, .. }) => return Verdict::allowed(None),
             Some(mount) => &mount.schemes,
             None => match self.schemes_of_missing(path, choice) {
                 Some(schemes) => schemes,
-                None => return Decision::NotFound,
+                None => return Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
             },
         };
+        let challenge = |stale| Decision::Challenge { schemes: schemes.clone(), stale };
         let user = match self.log_in(request, mount, schemes, nonces, now) {
             Login::User(user) => user,
-            Login::Refused => return Decision::Challenge { schemes: schemes.clone(), stale: false },
-            Login::Stale => return Decision::Challenge { schemes: schemes.clone(), stale: true },
+            Login::Refused(refusal) => return Verdict { decision: challenge(false), refusal },
+            Login::Stale => return Verdict { decision: challenge(true), refusal: None },
         };
         match mount {
-            None => Decision::NotFound,
-            Some(mount) if mount.is_read_by(&user) => Decision::Allowed { user: Some(user) },
-            Some(_) => Decision::Forbidden,
+            None => Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
+            Some(mount) if mount.is_read_by(&user) => Verdict::allowed(Some(user)),
+            Some(_) => Verdict::refused(Decision::Forbidden, RefusalReason::NoRight),
         }
     }
 
@@ -185,19 +194,24 @@ impl AccessTable {
         now: Instant,
     ) -> Login {
         let Some(credentials) = request.credentials.as_ref().filter(|given| given.fit(schemes)) else {
-            return Login::Refused;
+            return Login::Refused(request.why_unfit(schemes));
         };
         // Somebody unknown takes as long as somebody known.
-        let verifier = self.users.get(credentials.user());
+        let user = self.users.get(credentials.user());
+        let verifier = user.and_then(Option::as_ref);
         let method = request.method.as_text().unwrap_or_default();
         let proven = verifier.unwrap_or(&Verifier::nobody()).accepts(credentials, &method);
         if !proven || verifier.is_none() {
-            return Login::Refused;
+            return Login::Refused(Some(match user {
+                None => RefusalReason::UnknownUser,
+                Some(None) => RefusalReason::PasswordMissing,
+                Some(Some(_)) => RefusalReason::WrongPassword,
+            }));
         }
         if let Credentials::Digest(digest) = credentials {
             let path = mount.map(|mount| mount.path.as_str());
             if digest.realm != REALM || !digest.signs(&request.uri, path) {
-                return Login::Refused;
+                return Login::Refused(Some(RefusalReason::LoginForAnother));
             }
             if !nonces.accept(digest, now) {
                 return Login::Stale;
@@ -221,7 +235,30 @@ impl Mount {
     }
 }
 
+impl Verdict {
+    fn allowed(user: Option<String>) -> Self {
+        Self { decision: Decision::Allowed { user }, refusal: None }
+    }
+
+    fn refused(decision: Decision, reason: RefusalReason) -> Self {
+        Self { decision, refusal: Some(reason) }
+    }
+}
+
 impl Request {
+    /// Why its credentials are of no use with these schemes; none where it has none.
+    fn why_unfit(&self, offered: &[Scheme]) -> Option<RefusalReason> {
+        let asked = self.asked.clone()?;
+        let is_ours = [Scheme::Basic, Scheme::DigestMd5, Scheme::DigestSha256]
+            .iter()
+            .any(|scheme| scheme.name() == asked);
+        Some(if self.credentials.is_none() && (is_ours || asked.is_empty()) {
+            RefusalReason::LoginUnreadable
+        } else {
+            RefusalReason::SchemeNotOffered { asked, offered: offered.to_vec() }
+        })
+    }
+
     fn of(context: &RTSPContext) -> Self {
         let authorization = ffi::request_header(context, RTSPHeaderField::Authorization);
         Self {
@@ -229,6 +266,7 @@ impl Request {
             uri: ffi::request_uri(context).unwrap_or_default(),
             path: ffi::request_path(context),
             in_session: context.session().is_some(),
+            asked: authorization.as_deref().map(Credentials::scheme_asked),
             credentials: authorization.as_deref().and_then(Credentials::parse),
         }
     }
@@ -244,8 +282,17 @@ mod imp {
         nonces: Mutex<Nonces>,
         /// Picks the challenge for paths where there is nothing; other in each run.
         choice: RandomState,
-        /// Who the clients that are there have logged in as.
-        pub users: Arc<Mutex<HashMap<usize, String>>>,
+        /// What is known of the clients that are there, and were asked for a password.
+        pub clients: Arc<Mutex<HashMap<usize, Acquaintance>>>,
+        pub refusals: OnceLock<RefusalReports>,
+    }
+
+    #[derive(Default)]
+    pub struct Acquaintance {
+        /// Whom it last logged in as.
+        pub user: Option<String>,
+        /// Whether it was asked for a password.
+        challenged: bool,
     }
 
     #[glib::object_subclass]
@@ -281,12 +328,21 @@ mod imp {
         fn check_request(&self, context: &RTSPContext) -> bool {
             let table = self.table.lock().unwrap().clone();
             let request = Request::of(context);
-            let decision =
+            let Verdict { decision, mut refusal } =
                 table.decide(&request, &mut self.nonces.lock().unwrap(), &self.choice, Instant::now());
+            if let Decision::Challenge { schemes, .. } = &decision
+                && request.asked.is_none()
+                && self.was_challenged(context)
+            {
+                refusal = Some(RefusalReason::NoLogin { offered: schemes.clone() });
+            }
+            if let (Some(reason), Some(refusals)) = (refusal, self.refusals.get()) {
+                refusals.tell(context, reason);
+            }
             match decision {
                 Decision::Allowed { user } => {
                     if let (Some(user), Some(client)) = (user, context.client()) {
-                        self.remember(client, user);
+                        self.with_client(client, |known| known.user = Some(user));
                     }
                     return true;
                 }
@@ -311,16 +367,26 @@ mod imp {
             }
         }
 
-        fn remember(&self, client: &RTSPClient, user: String) {
+        /// Whether this client, which never logged in, was asked for a password before.
+        fn was_challenged(&self, context: &RTSPContext) -> bool {
+            let Some(client) = context.client() else { return false };
+            self.with_client(client, |known| {
+                known.user.is_none() && std::mem::replace(&mut known.challenged, true)
+            })
+        }
+
+        fn with_client<T>(&self, client: &RTSPClient, look: impl FnOnce(&mut Acquaintance) -> T) -> T {
             let key = client_key(client);
-            if self.users.lock().unwrap().insert(key, user).is_none() {
-                let users = Arc::downgrade(&self.users);
+            let mut clients = self.clients.lock().unwrap();
+            if !clients.contains_key(&key) {
+                let clients = Arc::downgrade(&self.clients);
                 client.add_weak_ref_notify(move || {
-                    if let Some(users) = users.upgrade() {
-                        users.lock().unwrap().remove(&key);
+                    if let Some(clients) = clients.upgrade() {
+                        clients.lock().unwrap().remove(&key);
                     }
                 });
             }
+            look(clients.entry(key).or_default())
         }
     }
 
@@ -337,7 +403,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, Source, StreamConfig, User};
+    use crate::config::{PatternSource, Slate, Source, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -350,6 +416,8 @@ mod tests {
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             overlays: Vec::new(),
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
     }
 
@@ -392,15 +460,20 @@ mod tests {
             Self { table: table(streams), nonces: Nonces::default(), choice: RandomState::new() }
         }
 
-        fn ask(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Decision {
+        fn judge(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Verdict {
             let request = Request {
                 method,
                 uri: format!("rtsp://localhost{path}"),
                 path: (path != "*").then(|| path.to_owned()),
                 in_session: false,
+                asked: (!authorization.is_empty()).then(|| Credentials::scheme_asked(authorization)),
                 credentials: Credentials::parse(authorization),
             };
             self.table.decide(&request, &mut self.nonces, &self.choice, Instant::now())
+        }
+
+        fn ask(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Decision {
+            self.judge(method, path, authorization).decision
         }
 
         fn describe(&mut self, path: &str, authorization: &str) -> Decision {
@@ -443,10 +516,12 @@ mod tests {
             uri: "rtsp://localhost/basic".into(),
             path: Some("/basic".into()),
             in_session: true,
+            asked: None,
             credentials: None,
         };
-        let mut decide =
-            |request: &Request| door.table.decide(request, &mut door.nonces, &door.choice, Instant::now());
+        let mut decide = |request: &Request| {
+            door.table.decide(request, &mut door.nonces, &door.choice, Instant::now()).decision
+        };
         assert_eq!(decide(&request), challenge(&[Scheme::Basic]));
         request.credentials = Credentials::parse(&basic("anna", "apple"));
         assert_eq!(decide(&request), allowed("anna"));
@@ -461,6 +536,43 @@ mod tests {
         }
         // Basic is not offered here.
         assert_eq!(door.describe("/md5", &basic("anna", "apple")), challenge(&[Scheme::DigestMd5]));
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason_and_a_first_question_is_none() {
+        let mut door = Door::of(house());
+        let digest = |tail: &str| {
+            format!(r#"Digest username="anna", realm="Headwater", nonce="n", uri="/a", response="0"{tail}"#)
+        };
+        let sha256 = digest(", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=c");
+        let unfit = |asked: &str, offered| {
+            Some(RefusalReason::SchemeNotOffered { asked: asked.into(), offered: vec![offered] })
+        };
+        let elsewhere = digest_header(&mut door, "/sha256", "apple");
+        for (path, authorization, reason) in [
+            ("/basic", String::new(), None),
+            ("/gone", String::new(), None),
+            ("/basic", basic("anna", "pear"), Some(RefusalReason::WrongPassword)),
+            ("/md5", digest(""), Some(RefusalReason::WrongPassword)),
+            ("/basic", basic("dora", "pear"), Some(RefusalReason::UnknownUser)),
+            ("/carl", basic("carl", ""), Some(RefusalReason::PasswordMissing)),
+            ("/basic", sha256, unfit("Digest SHA-256", Scheme::Basic)),
+            ("/sha256", digest(""), unfit("Digest MD5", Scheme::DigestSha256)),
+            ("/md5", basic("anna", "apple"), unfit("Basic", Scheme::DigestMd5)),
+            ("/md5", "Bearer abc".into(), unfit("Bearer", Scheme::DigestMd5)),
+            ("/md5", digest(", algorithm=MD5-sess"), unfit("Digest MD5-SESS", Scheme::DigestMd5)),
+            ("/md5", "Digest \"".into(), Some(RefusalReason::LoginUnreadable)),
+            ("/md5", "\"".into(), Some(RefusalReason::LoginUnreadable)),
+            ("/md5", elsewhere, Some(RefusalReason::LoginForAnother)),
+            ("/anna", basic("bert", "pear"), Some(RefusalReason::NoRight)),
+            ("/gone/a", basic("bert", "wrong"), Some(RefusalReason::WrongPassword)),
+        ] {
+            let refusal = door.judge(RTSPMethod::DESCRIBE, path, &authorization).refusal;
+            assert_eq!(refusal, reason, "{path} {authorization}");
+        }
+        let mut open = Door::of(vec![stream("/open", Readers::Anyone, &[Scheme::Digest])]);
+        let missing = open.judge(RTSPMethod::DESCRIBE, "/gone", "").refusal;
+        assert_eq!(missing, Some(RefusalReason::NoSuchStream));
     }
 
     #[test]

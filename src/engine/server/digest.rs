@@ -16,6 +16,8 @@ pub const REALM: &str = "Headwater";
 
 /// Bytes of an `Authorization` header that are looked at: several times what an honest reader sends.
 const HEADER_LIMIT: usize = 4096;
+/// Characters of a scheme's or an algorithm's name; the longest in use is "SHA-512-256-sess".
+const NAME_LIMIT: usize = 20;
 /// A nonce lives this long after it was made or last used.
 const NONCE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// How many nonces are remembered: some 500 kB, and far more than the readers of one computer.
@@ -110,6 +112,23 @@ impl Credentials {
             Self::Basic { user, .. } => user,
             Self::Digest(digest) => &digest.user,
         }
+    }
+
+    /// The scheme that an `Authorization` header names, whether or not it can be read: as the standards call
+    /// it, such as "Digest SHA-256". Empty where there is no name.
+    pub fn scheme_asked(header: &str) -> String {
+        let (scheme, rest) = token(trim(header)).unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Scheme::Basic.name().into();
+        }
+        if !scheme.eq_ignore_ascii_case("digest") {
+            return scheme.chars().take(NAME_LIMIT).collect();
+        }
+        let algorithm = Some(rest).filter(|rest| rest.len() <= HEADER_LIMIT).and_then(parameters);
+        let algorithm = algorithm.and_then(|mut parameters| parameters.remove("algorithm"));
+        let algorithm = algorithm.as_deref().and_then(token).map_or("MD5", |(name, _)| name);
+        let name = algorithm.to_ascii_uppercase().chars().take(NAME_LIMIT).collect::<String>();
+        format!("Digest {name}")
     }
 
     /// Whether they are of one of the schemes.
@@ -552,6 +571,25 @@ mod tests {
         ] {
             assert_eq!([&basic, &md5, &sha256].map(|given| given.fit(&[scheme])), fitting, "{scheme:?}");
         }
+    }
+
+    #[test]
+    fn the_scheme_of_a_header_is_named_even_where_it_is_unknown() {
+        for (header, name) in [
+            ("Basic dTpw", "Basic"),
+            ("basic", "Basic"),
+            ("Digest algorithm=SHA-256, username=\"u\"", "Digest SHA-256"),
+            ("digest username=\"u\"", "Digest MD5"),
+            ("Digest algorithm=\"sha-512-256\"", "Digest SHA-512-256"),
+            ("Digest \"", "Digest MD5"),
+            ("Digest algorithm=\"a\tb\"", "Digest A"),
+            ("Bearer abc", "Bearer"),
+            ("", ""),
+            ("\"", ""),
+        ] {
+            assert_eq!(Credentials::scheme_asked(header), name, "{header}");
+        }
+        assert_eq!(Credentials::scheme_asked(&"x".repeat(1000)), "x".repeat(NAME_LIMIT));
     }
 
     #[test]

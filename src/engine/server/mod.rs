@@ -7,14 +7,16 @@ mod drain;
 mod factory;
 mod ffi;
 mod readers;
+mod refusals;
 mod timestamp_guard;
 
 pub use auth::{AccessTable, access_state};
 pub use readers::Reader;
+pub use refusals::Refusal;
 
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::state::ServerError;
+use super::state::{RefusalReason, ServerError};
 use crate::config::{Listen, ServerConfig};
 use auth::Auth;
 use factory::Factory;
@@ -25,6 +27,7 @@ use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
 use readers::Readers;
+use refusals::{RefusalReports, Refusals};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -98,6 +101,7 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    refusals: Refusals,
     time: TimeLine,
     sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
     cleanup: RefCell<Option<glib::SourceId>>,
@@ -113,14 +117,16 @@ impl Server {
         server.set_mount_points(Some(&factories));
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
-        let auth = Auth::new();
+        let mounts = Arc::new(Mounts::default());
+        let refusals = Refusals::new(&mounts);
+        let auth = Auth::new(refusals.reports());
         server.set_auth(Some(&auth));
 
-        let mounts = Arc::new(Mounts::default());
         let readers = Readers::new(&sessions);
         server.connect_client_connected({
-            let (mounts, auth, reports) = (mounts.clone(), auth.clone(), readers.reports());
-            move |_, client| watch_client(client, &mounts, &auth, &reports)
+            let (mounts, auth, reports, refusals) =
+                (mounts.clone(), auth.clone(), readers.reports(), refusals.reports());
+            move |_, client| watch_client(client, &mounts, &auth, &reports, &refusals)
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
@@ -138,6 +144,7 @@ impl Server {
             mounts,
             auth,
             readers,
+            refusals,
             time,
             sockets: RefCell::default(),
             cleanup: RefCell::new(Some(cleanup)),
@@ -146,6 +153,10 @@ impl Server {
 
     pub fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Decides from now on by this table who may read what.
@@ -301,15 +312,24 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(client: &RTSPClient, mounts: &Arc<Mounts>, auth: &Auth, reports: &readers::Reports) {
+fn watch_client(
+    client: &RTSPClient,
+    mounts: &Arc<Mounts>,
+    auth: &Auth,
+    reports: &readers::Reports,
+    refusals: &RefusalReports,
+) {
     client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
     // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
     let refuse = {
-        let mounts = mounts.clone();
+        let (mounts, refusals) = (mounts.clone(), refusals.clone());
         move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
             .and_then(|path| mounts.find(&path))
         {
-            Some(mount) if !mount.feed.is_serving() => RTSPStatusCode::ServiceUnavailable,
+            Some(mount) if !mount.feed.is_serving() => {
+                refusals.tell(context, RefusalReason::SourceNotDelivering);
+                RTSPStatusCode::ServiceUnavailable
+            }
             _ => RTSPStatusCode::Ok,
         }
     };

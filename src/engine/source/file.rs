@@ -224,7 +224,7 @@ fn never_end(concat: &gst::Element) {
 }
 
 /// Says at once what GStreamer would say later and less plainly.
-fn readable(path: &Path) -> Result<(), StreamError> {
+pub(super) fn readable(path: &Path) -> Result<(), StreamError> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => StreamError::FileMissing { path: path.into() },
         _ => {

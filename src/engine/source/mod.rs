@@ -1,13 +1,18 @@
 //! Where the pictures come from, one file a kind. A source is a bin with one ghost pad, `src`, that delivers
 //! decoded pictures, as fast as they are taken, on a time line of its own that never jumps.
 
+mod custom;
 mod file;
 mod pattern;
 mod relay;
 pub mod retry;
+mod slate;
 mod steady;
 
-use super::state::{RelayError, StreamError};
+pub use custom::check as check_pipeline;
+
+use super::pipeline::Format;
+use super::state::{CustomError, RelayError, StreamError};
 use crate::config::{self, Password, Rendition};
 use gst::prelude::*;
 use std::sync::Arc;
@@ -19,6 +24,8 @@ pub enum Event {
     Item { number: u64, end: ItemEnd },
     /// What a connection brings came to its end.
     Ended { connection: u64 },
+    /// A user's own pipeline came to its end.
+    PipelineEnded,
     /// It was found out why a connection failed.
     Lost { connection: u64, reason: RelayError },
 }
@@ -40,6 +47,9 @@ pub enum Source {
     Pattern(pattern::Pattern),
     File(file::Files),
     Relay(relay::Relay),
+    Custom(custom::Custom),
+    /// In the place of one that is lost.
+    Slate(slate::Slate),
 }
 
 impl Source {
@@ -55,14 +65,27 @@ impl Source {
             config::Source::Pattern(pattern) => pattern::Pattern::new(pattern, rendition).map(Self::Pattern),
             config::Source::File(files) => file::Files::new(files, notify).map(Self::File),
             config::Source::Relay(relay) => relay::Relay::new(relay, password, notify).map(Self::Relay),
+            config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
         }
+    }
+
+    /// What is shown while a source is lost, since this moment: see [`slate::Slate::new`].
+    pub fn slate(
+        config: &config::Slate,
+        last: Option<&gst::Buffer>,
+        format: &Format,
+        since: &glib::DateTime,
+    ) -> Result<Self, StreamError> {
+        slate::Slate::new(config, last, format, since).map(Self::Slate)
     }
 
     pub fn bin(&self) -> &gst::Bin {
         match self {
+            Self::Slate(slate) => slate.bin(),
             Self::Pattern(pattern) => pattern.bin(),
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
+            Self::Custom(custom) => custom.bin(),
         }
     }
 
@@ -72,7 +95,7 @@ impl Source {
     /// To be called after the pipeline was started or woken.
     pub fn wake(&mut self) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.wake(),
         }
     }
@@ -80,7 +103,7 @@ impl Source {
     /// To be called before the pipeline goes to sleep.
     pub fn sleep(&mut self) {
         match self {
-            Self::Pattern(_) | Self::File(_) => {}
+            Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => {}
             Self::Relay(relay) => relay.sleep(),
         }
     }
@@ -88,7 +111,7 @@ impl Source {
     /// To be called before the pipeline ends.
     pub fn shut_down(&mut self) {
         match self {
-            Self::Pattern(_) => {}
+            Self::Pattern(_) | Self::Custom(_) | Self::Slate(_) => {}
             Self::File(files) => files.shut_down(),
             Self::Relay(relay) => relay.sleep(),
         }
@@ -99,6 +122,9 @@ impl Source {
         match (self, event) {
             (Self::File(files), Event::Item { number, end }) => files.item_ended(number, end),
             (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
+            (Self::Custom(_), Event::PipelineEnded) => {
+                Err(StreamError::Custom { reason: CustomError::Ended })
+            }
             (Self::Relay(relay), Event::Lost { connection, reason }) => relay.found_out(connection, reason),
             _ => Ok(()),
         }
@@ -107,7 +133,7 @@ impl Source {
     /// What can be chosen from is known.
     pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) | Self::File(_) => Ok(()),
+            Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.offered(streams),
         }
     }
@@ -120,7 +146,11 @@ impl Source {
         missing_plugin: Option<String>,
     ) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) => Err(StreamError::from_message(error)),
+            Self::Pattern(_) | Self::Slate(_) => Err(StreamError::from_message(error)),
+            Self::Custom(_) => Err(match missing_plugin {
+                Some(description) => StreamError::MissingPlugin { description },
+                None => StreamError::from_message(error),
+            }),
             Self::File(files) => files.item_failed(error, missing_plugin),
             Self::Relay(relay) => relay.failed(error, missing_plugin),
         }

@@ -301,7 +301,7 @@ struct Line {
 }
 
 /// Rewrites segments and time stamps.
-fn put_on_line(pad: &gst::GhostPad) {
+pub(super) fn put_on_line(pad: &gst::GhostPad) {
     let line =
         Mutex::new(Line { steady: Steady::default(), segment: gst::FormattedSegment::new(), is_new: true });
     let start = Instant::now();

@@ -1,15 +1,18 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
+mod kind_button;
+
 use super::Window;
 use super::error_text::secret_error;
 use super::password_row;
+use super::pipeline_check;
 use super::problem_row::ProblemRow;
 use super::toasts;
 use super::video_files;
 use crate::config::{
-    Access, Config, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource, Place, Problem,
-    Readers, RelaySource, Rendition, Scheme, Size, Source, StreamConfig, StreamField, Transport, relay_key,
-    suggest_path,
+    Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
+    Place, Problem, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source, StreamConfig, StreamField,
+    Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -34,6 +37,7 @@ enum Kind {
     Pattern,
     File,
     Relay,
+    Custom,
 }
 
 mod imp {
@@ -46,6 +50,8 @@ mod imp {
         pub toasts: TemplateChild<adw::ToastOverlay>,
         #[template_child]
         pub navigation: TemplateChild<adw::NavigationView>,
+        #[template_child]
+        pub kinds: TemplateChild<gtk::Box>,
         #[template_child]
         pub form: TemplateChild<adw::NavigationPage>,
         #[template_child]
@@ -60,6 +66,10 @@ mod imp {
         pub address_row: TemplateChild<adw::EntryRow>,
         #[template_child]
         pub address_problem: TemplateChild<ProblemRow>,
+        #[template_child]
+        pub pipeline_row: TemplateChild<adw::EntryRow>,
+        #[template_child]
+        pub pipeline_problem: TemplateChild<ProblemRow>,
         #[template_child]
         pub login_group: TemplateChild<adw::PreferencesGroup>,
         #[template_child]
@@ -85,6 +95,7 @@ mod imp {
         /// The rows are filled in, not typed in.
         pub filling: Cell<bool>,
         pub address_typed: Cell<bool>,
+        pub pipeline_typed: Cell<bool>,
         pub name_typed: Cell<bool>,
         pub path_typed: Cell<bool>,
     }
@@ -101,6 +112,7 @@ mod imp {
             class.install_action("add.pattern", None, |dialog, _, _| dialog.show_form(Kind::Pattern));
             class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
             class.install_action("add.relay", None, |dialog, _, _| dialog.show_form(Kind::Relay));
+            class.install_action("add.custom", None, |dialog, _, _| dialog.show_form(Kind::Custom));
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
             });
@@ -118,6 +130,34 @@ mod imp {
         fn constructed(&self) {
             self.parent_constructed();
             let dialog = self.obj();
+            for (icon, title, description, action) in [
+                (
+                    "video-display-symbolic",
+                    gettext("Test Pattern"),
+                    gettext("Color bars, a moving ball, and others"),
+                    "add.pattern",
+                ),
+                (
+                    "video-x-generic-symbolic",
+                    gettext("Video File"),
+                    gettext("One or several, played again and again"),
+                    "add.file",
+                ),
+                (
+                    "network-transmit-receive-symbolic",
+                    gettext("Another Stream"),
+                    gettext("A camera or server in the network, by its address"),
+                    "add.relay",
+                ),
+                (
+                    "utilities-terminal-symbolic",
+                    gettext("Custom Pipeline"),
+                    gettext("Anything that GStreamer can show, in its own words"),
+                    "add.custom",
+                ),
+            ] {
+                self.kinds.append(&kind_button::new(icon, &title, &description, action));
+            }
             // The row gave it its own name, which does not say what the button does.
             self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             let names: Vec<String> = PATTERNS.iter().map(|name| words::pattern(name)).collect();
@@ -142,6 +182,19 @@ mod imp {
                     dialog.fill_in();
                     // The row is still taking in what was typed or pasted.
                     glib::idle_add_local_once(move || dialog.take_login_out());
+                }
+            });
+            let weak = dialog.downgrade();
+            self.pipeline_row.connect_changed(move |_| {
+                if let Some(dialog) = weak.upgrade() {
+                    dialog.imp().pipeline_typed.set(true);
+                    dialog.check();
+                }
+            });
+            let weak = dialog.downgrade();
+            pipeline_check::as_typed(&*self.pipeline_row, move |sentence| {
+                if let Some(dialog) = weak.upgrade() {
+                    dialog.mark_pipeline(&sentence);
                 }
             });
             for row in [self.user_row.upcast_ref::<adw::EntryRow>(), self.password_row.upcast_ref()] {
@@ -218,16 +271,21 @@ impl AddDialog {
             Kind::Pattern => gettext("Test Pattern"),
             Kind::File => gettext("Video File"),
             Kind::Relay => gettext("Another Stream"),
+            Kind::Custom => gettext("Custom Pipeline"),
         });
         imp.pattern_row.set_visible(kind == Kind::Pattern);
         imp.file_row.set_visible(kind == Kind::File);
         imp.address_row.set_visible(kind == Kind::Relay);
+        imp.pipeline_row.set_visible(kind == Kind::Custom);
         imp.login_group.set_visible(kind == Kind::Relay);
         self.set_default_widget(Some(&*imp.add_button));
         self.fill_in();
         imp.navigation.push_by_tag("form");
         if kind == Kind::Relay {
             imp.address_row.grab_focus();
+        }
+        if kind == Kind::Custom {
+            imp.pipeline_row.grab_focus();
         }
     }
 
@@ -287,6 +345,7 @@ impl AddDialog {
                 let place = Place::of(&Link::new(&imp.address_row.text()).address);
                 place.map_or_else(|| gettext("Camera"), |place| place.host)
             }
+            Kind::Custom => gettext("Pipeline"),
         }
     }
 
@@ -310,6 +369,10 @@ impl AddDialog {
                 };
                 (Source::Relay(relay), vec![])
             }
+            Kind::Custom => {
+                let pipeline = imp.pipeline_row.text().trim().to_owned();
+                (Source::Custom(CustomSource { pipeline }), vec![])
+            }
         };
         let stream = StreamConfig {
             id: glib::uuid_string_random().into(),
@@ -320,6 +383,8 @@ impl AddDialog {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions,
             overlays: vec![],
+            slate: Slate::default(),
+            lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };
         let mut config: Config = self.control().config();
         config.streams.push(stream.clone());
@@ -337,6 +402,8 @@ impl AddDialog {
         };
         let (name, path) = (find(StreamField::Name), find(StreamField::Path));
         let address = find(StreamField::Address).filter(|_| imp.address_typed.get());
+        let pipeline = find(StreamField::Pipeline).filter(|_| imp.pipeline_typed.get());
+        imp.pipeline_problem.mark(&*imp.pipeline_row, pipeline.map(words::problem).as_deref());
         imp.address_problem.mark(&*imp.address_row, address.map(words::problem).as_deref());
         imp.user_problem.mark(&*imp.user_row, find(StreamField::Login).map(words::problem).as_deref());
         let login = self.login_problem();
@@ -351,11 +418,17 @@ impl AddDialog {
         let imp = self.imp();
         let has_user = !imp.user_row.text().trim().is_empty();
         match (imp.kind.get(), has_user, imp.password_row.text().is_empty()) {
-            (Kind::Pattern | Kind::File, ..) | (Kind::Relay, false, true) => None,
+            (Kind::Pattern | Kind::File | Kind::Custom, ..) | (Kind::Relay, false, true) => None,
             (Kind::Relay, false, false) => Some(gettext("Write the user of this password.")),
             (Kind::Relay, true, true) => Some(gettext("Write the password of this user.")),
             (Kind::Relay, true, false) => password_row::problem(&imp.password_row),
         }
+    }
+
+    fn mark_pipeline(&self, sentence: &str) {
+        let imp = self.imp();
+        imp.pipeline_problem.mark(&*imp.pipeline_row, Some(sentence));
+        self.action_set_enabled("add.add", false);
     }
 
     async fn choose_files(&self) {
@@ -380,6 +453,11 @@ impl AddDialog {
             return self.show_problems(&problems);
         }
         self.action_set_enabled("add.add", false);
+        if let Source::Custom(custom) = &stream.source
+            && let Some(sentence) = pipeline_check::problem(&custom.pipeline).await
+        {
+            return self.mark_pipeline(&sentence);
+        }
         // The password first: so the stream logs in at once.
         if stream.password_key().is_some() {
             let password = Password::from(self.imp().password_row.text().as_str());

@@ -4,14 +4,17 @@
 mod access_group;
 mod address_rows;
 mod choice_row;
+mod custom_row;
 mod form;
 mod identity_group;
 mod leave_dialog;
+mod loss_group;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
 mod relay_rows;
 mod source_group;
+mod steps;
 mod text_row;
 mod user_dialog;
 mod viewers_group;
@@ -32,6 +35,7 @@ use glib::subclass::InitializingObject;
 use gtk::gdk;
 use identity_group::IdentityGroup;
 use leave_dialog::Answer;
+use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
@@ -45,6 +49,7 @@ struct Groups {
     source: SourceGroup,
     picture: PictureGroup,
     overlays: OverlayGroup,
+    loss: LossGroup,
     access: AccessGroup,
 }
 
@@ -183,6 +188,7 @@ impl StreamPage {
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
             overlays: OverlayGroup::new(&form),
+            loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
             form,
         };
@@ -191,6 +197,7 @@ impl StreamPage {
             &groups.source.widget,
             &groups.picture.widget,
             &groups.overlays.widget,
+            &groups.loss.widget,
             &groups.access.widget,
         ] {
             imp.settings.append(group);
@@ -314,6 +321,7 @@ impl StreamPage {
         groups.source.show(&stream);
         groups.picture.show(&stream);
         groups.overlays.show(&stream);
+        groups.loss.show(&stream);
         groups.access.show(&stream);
         self.show_addresses();
         self.show_waiting();

@@ -1,17 +1,17 @@
 //! How the picture is served: size, frame rate, codec, bitrate; and what came of it.
 
 use super::choice_row::ChoiceRow;
-use super::form::{Form, UnderWay};
+use super::form::Form;
 use super::preset_row::{Preset, PresetRow};
+use super::steps::Steps;
 use super::text_row::TextRow;
 use crate::config::{Bitrate, Codec, FrameRate, Rendition, Size, StreamConfig, StreamField};
 use crate::engine::Encoding;
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 const SIZES: [Size; 5] = [
     Size::Source,
@@ -35,9 +35,6 @@ const FRAME_RATES: [FrameRate; 9] = [
 
 /// kbit/s, where nothing is served yet that could be the start.
 const BITRATE_START: u32 = 2500;
-
-/// After the last step of a number that is being chosen: longer than between the steps of a key that is held.
-const SETTLED: Duration = Duration::from_millis(300);
 
 pub struct PictureGroup {
     pub widget: adw::PreferencesGroup,
@@ -193,30 +190,6 @@ impl PictureGroup {
             None => gettext("Known as soon as somebody watches"),
         };
         self.served.set_subtitle(&sentence);
-    }
-}
-
-/// The steps of a number, of which the last is what was meant.
-#[derive(Default)]
-struct Steps(RefCell<Option<(glib::SourceId, UnderWay)>>);
-
-impl Steps {
-    fn step(self: &Rc<Self>, form: &Form, settled: impl FnOnce() + 'static) {
-        let under_way = form.begin();
-        self.forget();
-        let steps = self.clone();
-        let timer = glib::timeout_add_local_once(SETTLED, move || {
-            let last = steps.0.take();
-            settled();
-            drop(last);
-        });
-        self.0.replace(Some((timer, under_way)));
-    }
-
-    fn forget(&self) {
-        if let Some((timer, _under_way)) = self.0.take() {
-            timer.remove();
-        }
     }
 }
 

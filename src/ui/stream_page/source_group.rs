@@ -1,6 +1,7 @@
 //! Where the pictures come from: the kind, and what that kind needs.
 
 use super::choice_row::ChoiceRow;
+use super::custom_row::CustomRow;
 use super::form::Form;
 use super::relay_rows::RelayRows;
 use crate::config::{FileSource, PATTERNS, PatternSource, Source, StreamConfig};
@@ -17,6 +18,7 @@ enum Kind {
     Pattern,
     File,
     Relay,
+    Custom,
 }
 
 pub struct SourceGroup {
@@ -26,6 +28,7 @@ pub struct SourceGroup {
     pattern: Rc<ChoiceRow<String>>,
     add_files: adw::ButtonRow,
     relay: Rc<RelayRows>,
+    custom: Rc<CustomRow>,
     /// What the rows of files show.
     files: RefCell<Vec<PathBuf>>,
     rows: RefCell<Vec<adw::ActionRow>>,
@@ -36,11 +39,13 @@ impl SourceGroup {
         let widget = adw::PreferencesGroup::builder().title(gettext("Source")).build();
 
         let relay = Rc::new(RelayRows::new(form));
-        let (chosen, relay_rows) = (form.clone(), relay.clone());
+        let custom = Rc::new(CustomRow::new(form));
+        let (chosen, relay_rows, custom_row) = (form.clone(), relay.clone(), custom.clone());
         let kinds = [
             (Kind::Pattern, gettext("Test Pattern")),
             (Kind::File, gettext("Video File")),
             (Kind::Relay, gettext("Another Stream")),
+            (Kind::Custom, gettext("Custom Pipeline")),
         ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
             Kind::Pattern => {
@@ -50,6 +55,7 @@ impl SourceGroup {
             Kind::File => add_files(&chosen),
             // It is one as soon as it has an address.
             Kind::Relay => relay_rows.ask(),
+            Kind::Custom => custom_row.ask(),
         });
 
         let chosen = form.clone();
@@ -72,6 +78,7 @@ impl SourceGroup {
         widget.add(&pattern.row);
         widget.add(&add_row);
         relay.add_to(&widget);
+        custom.add_to(&widget);
         Self {
             widget,
             form: form.clone(),
@@ -79,6 +86,7 @@ impl SourceGroup {
             pattern,
             add_files: add_row,
             relay,
+            custom,
             files: RefCell::default(),
             rows: RefCell::default(),
         }
@@ -89,6 +97,7 @@ impl SourceGroup {
             Source::Pattern(_) => Kind::Pattern,
             Source::File(_) => Kind::File,
             Source::Relay(_) => Kind::Relay,
+            Source::Custom(_) => Kind::Custom,
         };
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
@@ -99,9 +108,10 @@ impl SourceGroup {
                 self.show_files(&[]);
             }
             Source::File(source) => self.show_files(&source.locations),
-            Source::Relay(_) => self.show_files(&[]),
+            Source::Relay(_) | Source::Custom(_) => self.show_files(&[]),
         }
         self.relay.show(stream);
+        self.custom.show(stream);
     }
 
     fn show_files(&self, files: &[PathBuf]) {
@@ -200,7 +210,7 @@ fn change_files(form: &Form, change: impl Fn(&mut Vec<PathBuf>) + 'static) {
     form.choose(move |stream| {
         let mut locations = match &stream.source {
             Source::File(source) => source.locations.clone(),
-            Source::Pattern(_) | Source::Relay(_) => Vec::new(),
+            Source::Pattern(_) | Source::Relay(_) | Source::Custom(_) => Vec::new(),
         };
         change(&mut locations);
         stream.source = Source::File(FileSource { locations });

@@ -185,6 +185,13 @@ def add_relay_with_problem(window):
     window.type("Address of the Other Stream", "rtspp://192.0.2.20/live")
 
 
+def add_custom_with_problem(window):
+    window.press("Add Stream")
+    window.press("Custom Pipeline")
+    window.type("GStreamer Pipeline", "videotestsource ! video/x-raw,width=320,height=240")
+    window.find("There is no element “videotestsource”. Check how it is written, or install the GStreamer plugin that brings it.")
+
+
 def preferences(window):
     cards(window)
     window.key("ctrl+comma")
@@ -261,6 +268,7 @@ PAGES = {
     "add-file": (CONFIG, add_file_with_problem),
     "add-relay": (CONFIG, add_relay),
     "add-relay-problem": (CONFIG, add_relay_with_problem),
+    "add-custom-problem": (CONFIG, add_custom_with_problem),
     "stream": (CONFIG, page_of("Lobby")),
     "stream-protected": (CONFIG, page_of("Color Bars")),
     "stream-failed": (CONFIG, page_of("Garage")),

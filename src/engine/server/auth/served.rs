@@ -53,7 +53,8 @@ impl Served {
             );
             mounts.add_factory(&mount.path, factory);
         }
-        let auth = Auth::new();
+        let (refusals, _woken) = RefusalReports::new(&Arc::default());
+        let auth = Auth::new(refusals);
         auth.set_table(table);
         server.set_auth(Some(&auth));
         server.attach(Some(&context)).unwrap();
@@ -308,7 +309,7 @@ fn the_user_of_a_client_is_known_and_forgotten_with_it() {
     drop(client);
     gone.recv_timeout(PATIENCE).unwrap();
     assert!(weak.upgrade().is_none());
-    assert!(served.auth.imp().users.lock().unwrap().is_empty());
+    assert!(served.auth.imp().clients.lock().unwrap().is_empty());
 }
 
 #[test]

@@ -37,6 +37,9 @@ fn any_header_is_understood_one_way_or_not_at_all() {
     check!().with_max_len(BYTES).with_iterations(TEXTS).with_test_time(TIME).for_each(
         |mut choices: &[u8]| {
             let text = mutated(&headers, CHANGES, &mut choices);
+            let asked = Credentials::scheme_asked(&text);
+            let longest = "Digest ".len() + NAME_LIMIT;
+            assert!(asked.len() <= longest && !asked.contains(char::is_control), "{asked:?} of {text:?}");
             let Some(credentials) = Credentials::parse(&text) else { return };
             assert!(text.len() <= HEADER_LIMIT, "{text:?}");
             assert!(!verifier.accepts(&credentials, "DESCRIBE"), "{text:?}");
