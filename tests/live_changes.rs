@@ -43,6 +43,7 @@ fn stream(id: &str) -> StreamConfig {
         access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         overlays: Vec::new(),
+        transports: ReaderTransport::default_list(),
         slate: Slate::default(),
         lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }
@@ -51,7 +52,7 @@ fn stream(id: &str) -> StreamConfig {
 fn config() -> Config {
     Config {
         version: 1,
-        server: ServerConfig { listen: Listen::Localhost, port: 0 },
+        server: ServerConfig { port: 0, ..ServerConfig::default() },
         users: vec![User { name: "guest".into() }],
         streams: vec![stream("changed"), stream("control")],
     }
@@ -129,7 +130,7 @@ fn with_server(test: impl FnOnce(&Hands, &str) + Send) {
                     for stream in control.engine().streams().iter::<Stream>().flatten() {
                         until_ready(&stream).await;
                     }
-                    ready.send(control.engine().address("").unwrap()).await.unwrap();
+                    ready.send(control.engine().places().likely().unwrap().address("")).await.unwrap();
                     while let Ok(order) = received.recv().await {
                         order(control.clone()).await;
                     }

@@ -218,7 +218,7 @@ fn about() -> adw::AboutDialog {
         .version(env!("CARGO_PKG_VERSION"))
         .license_type(gtk::License::Gpl30)
         .comments(gettext(
-            "Turns a test pattern or a video file into an RTSP stream that any player can read.",
+            "Turns test patterns, video files and other streams into RTSP streams that any player can read.",
         ))
         // Translators: your name, one person a line.
         .translator_credits(gettext("translator-credits"))

@@ -2,7 +2,7 @@
 
 use super::refusal_log;
 use crate::control::Control;
-use crate::engine::{AccessState, Engine, ServerState, Stream, StreamState};
+use crate::engine::{AccessState, EncryptionState, Engine, ServerState, Stream, StreamState};
 use anyhow::anyhow;
 use async_signal::{Signal, Signals};
 use futures_lite::{StreamExt, future};
@@ -63,7 +63,7 @@ fn announce(engine: &Engine) {
     let weak = engine.downgrade();
     let look = move |stream: &Stream| {
         if let Some(engine) = weak.upgrade() {
-            print_address(&engine, stream, &mut printed.borrow_mut());
+            print_addresses(&engine, stream, &mut printed.borrow_mut());
         }
     };
     for stream in engine.streams().iter::<Stream>().flatten() {
@@ -80,20 +80,30 @@ fn announce(engine: &Engine) {
             see(stream);
         });
     }
+    tell_encryption(engine);
+    engine.connect_encryption_notify(tell_encryption);
     engine.connect_places_notify(move |engine| {
         engine.streams().iter::<Stream>().flatten().for_each(|stream| look(&stream));
     });
 }
 
 /// Once for each stream and address.
-fn print_address(engine: &Engine, stream: &Stream, printed: &mut HashMap<String, String>) {
+fn print_addresses(engine: &Engine, stream: &Stream, printed: &mut HashMap<String, Vec<String>>) {
     let readable = matches!(stream.state(), StreamState::Ready | StreamState::Live)
         && matches!(stream.access(), AccessState::Open | AccessState::Protected);
-    let Some(address) = engine.address(&stream.path()).filter(|_| readable) else { return };
-    if printed.get(&stream.id()) != Some(&address) {
+    let Some(place) = engine.places().likely().filter(|_| readable).cloned() else { return };
+    let addresses = place.addresses(stream);
+    let before = printed.insert(stream.id(), addresses.clone()).unwrap_or_default();
+    for address in addresses.iter().filter(|address| !before.contains(address)) {
         // Nobody has to listen.
         let _ = writeln!(std::io::stdout(), "{}: {address}", stream.name());
-        printed.insert(stream.id(), address);
+    }
+}
+
+/// Why RTSPS fails is told where it does.
+fn tell_encryption(engine: &Engine) {
+    if let EncryptionState::Listening { certificate, .. } = engine.encryption() {
+        tracing::info!("RTSPS: the certificate has the SHA-256 fingerprint {}", certificate.fingerprint);
     }
 }
 

@@ -76,6 +76,19 @@ impl From<Readers> for WordOrList {
     }
 }
 
+impl Readers {
+    /// Lets a user read, or no longer. Where anyone could, the users who are let in come in their place.
+    pub fn allow(&mut self, user: &str, may: bool) {
+        let mut users = match self {
+            Self::Anyone => Vec::new(),
+            Self::Users(users) => std::mem::take(users),
+        };
+        users.retain(|name| name != user);
+        users.extend(may.then(|| user.to_owned()));
+        *self = Self::Users(users);
+    }
+}
+
 impl Scheme {
     fn default_list() -> Vec<Self> {
         vec![Self::Digest]
@@ -89,5 +102,23 @@ impl Scheme {
             Self::DigestMd5 => "Digest MD5",
             Self::DigestSha256 => "Digest SHA-256",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_let_in_in_the_place_of_anyone() {
+        let users = |names: &[&str]| Readers::Users(names.iter().map(|name| (*name).into()).collect());
+        let mut readers = Readers::Anyone;
+        readers.allow("ann", true);
+        assert_eq!(readers, users(&["ann"]));
+        readers.allow("bob", true);
+        readers.allow("bob", true);
+        assert_eq!(readers, users(&["ann", "bob"]));
+        readers.allow("ann", false);
+        assert_eq!(readers, users(&["bob"]));
     }
 }

@@ -19,6 +19,7 @@ mod server;
 mod slate;
 mod source;
 mod stream;
+mod transport;
 mod validate;
 
 pub use access::{Access, Readers, Scheme, User};
@@ -30,12 +31,14 @@ pub use overlay::{Clock, Overlay, Position, Text};
 pub use parse::{Line, ParseError};
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
+pub use replace::replace as replace_file;
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
 pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
 pub use stream::StreamConfig;
-pub use validate::{Field, Problem, ProblemKind, StreamField};
+pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
+pub use validate::{Field, Problem, ProblemKind, ServerField, StreamField};
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +79,7 @@ impl Config {
                 ..Rendition::default()
             }],
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };

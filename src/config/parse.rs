@@ -1,7 +1,7 @@
 //! From the text of the file to the values; what is wrong with a text, with its place and what was probably meant.
 
 use super::validate::closest;
-use super::{Config, Field, StreamField, migrate};
+use super::{Config, Field, ServerField, StreamField, migrate};
 use std::ops::Range;
 use toml_edit::{Document, DocumentMut, Item, TomlError};
 
@@ -101,12 +101,13 @@ pub struct Line {
 pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
     let document = Document::parse(text).ok()?;
     let (list, index) = match field {
+        Field::Server(field) => return Some(line(text, server_key(&document, *field)?.start)),
         Field::User { index } => ("users", *index),
         Field::Stream { index, .. } => ("streams", *index),
     };
     let element = at(document.get(list)?, index)?;
     let inner = match field {
-        Field::User { .. } => element.item("name"),
+        Field::Server(_) | Field::User { .. } => element.item("name"),
         Field::Stream { field, .. } => match field {
             StreamField::Id => element.item("id"),
             StreamField::Name => element.item("name"),
@@ -124,11 +125,38 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Slate => element.item("slate"),
             StreamField::LostAfter => element.item("lost_after_seconds"),
             StreamField::Overlay(place) => element.nested("overlays", *place, ""),
+            StreamField::Transports => element.item("transports"),
         },
     };
-    let (number, _) = place(text, inner.or(element.1)?.start);
-    let text = text.lines().nth(number - 1)?.trim().to_owned();
-    Some(Line { number, text })
+    Some(line(text, inner.or(element.1)?.start))
+}
+
+/// The line that has a byte of the text.
+fn line(text: &str, byte: usize) -> Line {
+    let (number, _) = place(text, byte);
+    Line { number, text: text.lines().nth(number - 1).unwrap_or_default().trim().to_owned() }
+}
+
+/// Where a field of the server stands, or the nearest table around it.
+fn server_key(document: &Document<&str>, field: ServerField) -> Option<Range<usize>> {
+    let path: &[&str] = match field {
+        ServerField::UdpPorts => &["server", "udp_ports"],
+        ServerField::RtspsPort => &["server", "rtsps", "port"],
+        ServerField::Certificate => &["server", "rtsps", "certificate"],
+        ServerField::Key => &["server", "rtsps", "key"],
+        ServerField::MulticastInterface => &["server", "multicast", "interface"],
+        ServerField::MulticastAddresses => &["server", "multicast", "addresses"],
+        ServerField::MulticastPort => &["server", "multicast", "port"],
+    };
+    let mut table: &dyn toml_edit::TableLike = document.as_table();
+    let mut found = None;
+    for key in path {
+        let Some((key, item)) = table.get_key_value(key) else { break };
+        found = key.span().or_else(|| item.span()).or(found);
+        let Some(inner) = item.as_table_like() else { break };
+        table = inner;
+    }
+    found
 }
 
 /// A table of a list, with its place in the text.
@@ -235,7 +263,7 @@ mod tests {
             (
                 "enabled",
                 "colour",
-                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, renditions, overlays, slate, lost_after_seconds",
+                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, renditions, overlays, transports, slate, lost_after_seconds",
             ),
         ] {
             assert_eq!(after(found, replacement), error);

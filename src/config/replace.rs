@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Writes the file. Its mode and owner are kept; a new one gets `mode`, less the umask. The folder is made when
 /// it is missing. After an error the file is as it was.
-pub(super) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+pub fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     replace_by(path, mode, |file| file.write_all(contents))
 }
 

@@ -1,5 +1,6 @@
 //! Where the RTSP server listens.
 
+use super::{Multicast, PortRange, Rtsps};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -11,6 +12,13 @@ pub struct ServerConfig {
     /// TCP port of RTSP; 0 lets the system choose one (for tests).
     #[serde(default = "ServerConfig::default_port")]
     pub port: u16,
+    /// Where RTP over UDP comes from; none lets the system choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub udp_ports: Option<PortRange>,
+    #[serde(default, skip_serializing_if = "Rtsps::is_default")]
+    pub rtsps: Rtsps,
+    #[serde(default, skip_serializing_if = "Multicast::is_default")]
+    pub multicast: Multicast,
 }
 
 /// `"localhost"`, `"network"` or one address, IPv4 or IPv6, in the file.
@@ -35,7 +43,13 @@ impl ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { listen: Listen::default(), port: Self::default_port() }
+        Self {
+            listen: Listen::default(),
+            port: Self::default_port(),
+            udp_ports: None,
+            rtsps: Rtsps::default(),
+            multicast: Multicast::default(),
+        }
     }
 }
 

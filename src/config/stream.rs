@@ -1,7 +1,7 @@
 //! One stream: the unit of everything.
 
 use super::slate::{Slate, is_default_lost_after, lost_after_seconds};
-use super::{Access, Overlay, Rendition, Source, relay_key};
+use super::{Access, Overlay, ReaderTransport, Rendition, Source, relay_key};
 use serde::{Deserialize, Serialize};
 
 /// What the user configures: a name, a mount path, a source, pictures, access.
@@ -23,6 +23,12 @@ pub struct StreamConfig {
     pub renditions: Vec<Rendition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<Overlay>,
+    /// How it may be read.
+    #[serde(
+        default = "ReaderTransport::default_list",
+        skip_serializing_if = "ReaderTransport::is_default_list"
+    )]
+    pub transports: Vec<ReaderTransport>,
     #[serde(default, skip_serializing_if = "Slate::is_default")]
     pub slate: Slate,
     /// How long a source that was there may bring no picture before it is lost.

@@ -1,11 +1,12 @@
 //! What is wrong with a configuration that could be read: every problem, with the field it belongs to.
 
 use super::{
-    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, Readers, Rendition, Size, Slate,
-    Source, StreamConfig,
+    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport, Readers, Rendition,
+    ServerConfig, Size, Slate, Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
 /// Sides of a picture, in pixels. 16 is a macroblock of H.264; 8192 is the most that its level 6.2 is made for.
@@ -19,6 +20,10 @@ const SLOWEST_SECONDS: u64 = 10;
 const BITRATES: RangeInclusive<u32> = 50..=100_000;
 /// Characters of a text overlay: about what a picture can show.
 const OVERLAY_CHARACTERS: usize = 500;
+/// Bytes of an interface's name: Linux's IFNAMSIZ less the zero at its end.
+const INTERFACE_NAME: usize = 15;
+/// Those below are the network's own, and are never routed (RFC 5771, section 4).
+const FIRST_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 0);
 /// Seconds that a source may bring no picture: most cameras have one each second, and nobody waits for a minute.
 const LOST_AFTER: RangeInclusive<u32> = 1..=60;
 
@@ -32,10 +37,25 @@ pub struct Problem {
 /// The field that a problem belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
+    /// A field of the server.
+    Server(ServerField),
     /// The name of the user at this place of the list.
     User { index: usize },
     /// A field of the stream at this place of the list, which has this id.
     Stream { index: usize, id: String, field: StreamField },
+}
+
+/// A field of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerField {
+    UdpPorts,
+    /// The port of RTSPS.
+    RtspsPort,
+    Certificate,
+    Key,
+    MulticastInterface,
+    MulticastAddresses,
+    MulticastPort,
 }
 
 /// A field of a stream.
@@ -64,6 +84,7 @@ pub enum StreamField {
     Schemes,
     /// The overlay at this place of the list.
     Overlay(usize),
+    Transports,
     Slate,
     LostAfter,
 }
@@ -78,10 +99,25 @@ impl fmt::Display for Problem {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Server(field) => write!(f, "server, {field}"),
             Self::User { index } => write!(f, "user {}", index + 1),
             Self::Stream { index, id, field } if id.is_empty() => write!(f, "stream {}, {field}", index + 1),
             Self::Stream { id, field, .. } => write!(f, "stream \"{id}\", {field}"),
         }
+    }
+}
+
+impl fmt::Display for ServerField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UdpPorts => "udp_ports",
+            Self::RtspsPort => "rtsps.port",
+            Self::Certificate => "rtsps.certificate",
+            Self::Key => "rtsps.key",
+            Self::MulticastInterface => "multicast.interface",
+            Self::MulticastAddresses => "multicast.addresses",
+            Self::MulticastPort => "multicast.port",
+        })
     }
 }
 
@@ -105,6 +141,7 @@ impl fmt::Display for StreamField {
             Self::Slate => "slate",
             Self::LostAfter => "lost_after_seconds",
             Self::Overlay(place) => return write!(f, "overlay {}", place + 1),
+            Self::Transports => "transports",
         })
     }
 }
@@ -197,6 +234,32 @@ pub enum ProblemKind {
     TextTooLong { most: usize },
     #[error("the text cannot have {}: leave it out", say_character(*character))]
     TextCharacter { character: char },
+    #[error(
+        "there is no pair of ports in it: write a range that begins with an even port, like \"50000-50099\""
+    )]
+    PortsEmpty,
+    #[error("{port} is also the port of RTSP without encryption: choose another port")]
+    PortTwice { port: u16 },
+    #[error("a certificate needs its key, and a key its certificate: name both files, or neither")]
+    CertificateWithoutKey,
+    #[error("\"{file}\" is not a whole path: write it from the root, like \"/etc/ssl/camera.pem\"")]
+    FileNotAbsolute { file: String },
+    #[error("a network interface has a name of up to 15 characters, like \"eth0\"")]
+    InterfaceName,
+    #[error("not all of these are multicast addresses: use some from 224.0.1.0 to 239.255.255.255")]
+    GroupsNotMulticast,
+    #[error("the last address comes before the first: exchange them")]
+    GroupsReversed,
+    #[error("port {port} is odd: RTP needs an even port, and RTCP gets the next one")]
+    PortOdd { port: u16 },
+    #[error("the stream has no way to its readers: name at least one, like \"tcp\"")]
+    TransportsEmpty,
+    #[error("a transport is named twice: once is enough")]
+    TransportRepeated,
+    #[error(
+        "the stream is read by RTSPS alone, which the server does not offer: add [server.rtsps], or another transport"
+    )]
+    RtspsOff,
     #[error("a source is lost after {least} to {most} seconds, not {seconds}")]
     LostAfterOutOfRange { seconds: u32, least: u32, most: u32 },
 }
@@ -207,7 +270,10 @@ impl Config {
     /// Ports below 1024 and files that do not exist are no problems here: whether they work is known only where
     /// they are used.
     pub fn validate(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<_> = check_server(&self.server)
+            .into_iter()
+            .map(|(field, what)| Problem { field: Field::Server(field), what })
+            .collect();
         for (index, user) in self.users.iter().enumerate() {
             let name = &user.name;
             let what = if name.is_empty() {
@@ -230,6 +296,7 @@ impl Config {
                 found.push((StreamField::Address, ProblemKind::AddressOfItself));
             }
             self.check_access(stream, &mut found);
+            self.check_transports(stream, &mut found);
             check_renditions(&stream.renditions, &mut found);
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
@@ -289,6 +356,17 @@ impl Config {
         self.streams.iter().position(|stream| stream.path == path)
     }
 
+    fn check_transports(&self, stream: &StreamConfig, found: &mut Found) {
+        let transports = &stream.transports;
+        if transports.is_empty() {
+            found.push((StreamField::Transports, ProblemKind::TransportsEmpty));
+        } else if (1..transports.len()).any(|place| transports[..place].contains(&transports[place])) {
+            found.push((StreamField::Transports, ProblemKind::TransportRepeated));
+        } else if *transports == [ReaderTransport::Rtsps] && !self.server.rtsps.enabled {
+            found.push((StreamField::Transports, ProblemKind::RtspsOff));
+        }
+    }
+
     fn check_access(&self, stream: &StreamConfig, found: &mut Found) {
         if let Readers::Users(readers) = &stream.access.read {
             if readers.is_empty() {
@@ -313,6 +391,42 @@ impl Config {
 }
 
 type Found = Vec<(StreamField, ProblemKind)>;
+
+fn check_server(server: &ServerConfig) -> Vec<(ServerField, ProblemKind)> {
+    let mut found = Vec::new();
+    if server.udp_ports.is_some_and(|ports| ports.pairs() == 0) {
+        found.push((ServerField::UdpPorts, ProblemKind::PortsEmpty));
+    }
+    let rtsps = &server.rtsps;
+    if rtsps.enabled && rtsps.port == server.port && rtsps.port != 0 {
+        found.push((ServerField::RtspsPort, ProblemKind::PortTwice { port: rtsps.port }));
+    }
+    match (&rtsps.certificate, &rtsps.key) {
+        (Some(_), None) => found.push((ServerField::Key, ProblemKind::CertificateWithoutKey)),
+        (None, Some(_)) => found.push((ServerField::Certificate, ProblemKind::CertificateWithoutKey)),
+        _ => {}
+    }
+    for (field, file) in [(ServerField::Certificate, &rtsps.certificate), (ServerField::Key, &rtsps.key)] {
+        if let Some(file) = file.as_ref().filter(|file| !file.is_absolute()) {
+            found.push((field, ProblemKind::FileNotAbsolute { file: file.display().to_string() }));
+        }
+    }
+    let multicast = &server.multicast;
+    let is_odd_name = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    if multicast.interface.len() > INTERFACE_NAME || multicast.interface.contains(is_odd_name) {
+        found.push((ServerField::MulticastInterface, ProblemKind::InterfaceName));
+    }
+    let groups = multicast.addresses;
+    if ![groups.first, groups.last].iter().all(|group| group.is_multicast() && *group >= FIRST_GROUP) {
+        found.push((ServerField::MulticastAddresses, ProblemKind::GroupsNotMulticast));
+    } else if groups.count() == 0 {
+        found.push((ServerField::MulticastAddresses, ProblemKind::GroupsReversed));
+    }
+    if multicast.port % 2 == 1 || multicast.port == 0 {
+        found.push((ServerField::MulticastPort, ProblemKind::PortOdd { port: multicast.port }));
+    }
+    found
+}
 
 fn check_source(source: &Source, found: &mut Found) {
     match source {
@@ -464,6 +578,7 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }

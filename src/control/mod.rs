@@ -120,6 +120,7 @@ impl Control {
         }
         let config = file.config().clone();
         let engine = Engine::new()?;
+        engine.set_state_folder(state.clone());
         let control = Self(Rc::new(Inner {
             engine,
             config: RefCell::new(config),

@@ -1,7 +1,7 @@
 //! The addresses of this computer, and the places where the server can be reached. The engine keeps both up to date
 //! as networks come and go; everybody else asks the engine.
 
-use super::{Place, ServerState};
+use super::{EncryptionState, Place, ServerState, Stream};
 use gio::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
@@ -45,23 +45,30 @@ pub struct Places(Vec<Place>);
 
 impl Places {
     /// What a server in this state listens at, and where that is every address, each one of this computer.
-    pub(super) fn new(state: &ServerState, local: &LocalAddresses) -> Self {
+    pub(super) fn new(state: &ServerState, encryption: &EncryptionState, local: &LocalAddresses) -> Self {
         let ServerState::Listening { addresses } = state else { return Self::default() };
-        let port = |ip: IpAddr| {
-            let at = |address: &&SocketAddr| {
-                address.ip() == ip || (address.ip().is_unspecified() && address.is_ipv4() == ip.is_ipv4())
-            };
-            addresses.iter().find(at).map(SocketAddr::port)
+        let encrypted = match encryption {
+            EncryptionState::Listening { addresses, .. } => &addresses[..],
+            _ => &[],
         };
         let place = |LocalAddress { interface, ip }: &LocalAddress| {
-            Some(Place { interface: interface.clone(), ip: *ip, port: port(*ip)? })
+            Some(Place {
+                interface: interface.clone(),
+                ip: *ip,
+                port: port_at(addresses, *ip)?,
+                encrypted_port: port_at(encrypted, *ip),
+            })
         };
         // All of 127.0.0.0/8 is this computer, of which the system names one.
         let unnamed = addresses.iter().filter(|address| {
             address.ip().is_loopback() && local.iter().all(|local| local.ip != address.ip())
         });
-        let unnamed =
-            unnamed.map(|address| Place { interface: "lo".into(), ip: address.ip(), port: address.port() });
+        let unnamed = unnamed.map(|address| Place {
+            interface: "lo".into(),
+            ip: address.ip(),
+            port: address.port(),
+            encrypted_port: port_at(encrypted, address.ip()),
+        });
         let mut places: Vec<Place> = local.iter().filter_map(place).chain(unnamed).collect();
         // One way from this computer to itself is enough.
         let mut is_first = true;
@@ -77,6 +84,25 @@ impl Places {
     pub fn likely(&self) -> Option<&Place> {
         self.0.first()
     }
+}
+
+impl Place {
+    /// The addresses of a stream here, to be given to players: without encryption and with, as far as the stream
+    /// is read that way.
+    pub fn addresses(&self, stream: &Stream) -> Vec<String> {
+        let path = stream.path();
+        let plain = stream.plain().then(|| self.address(&path));
+        let encrypted = stream.encrypted().then(|| self.encrypted_address(&path)).flatten();
+        plain.into_iter().chain(encrypted).collect()
+    }
+}
+
+/// The port that a server which listens at these addresses has at one of this computer's.
+fn port_at(addresses: &[SocketAddr], ip: IpAddr) -> Option<u16> {
+    let is_at = |address: &&SocketAddr| {
+        address.ip() == ip || (address.ip().is_unspecified() && address.is_ipv4() == ip.is_ipv4())
+    };
+    addresses.iter().find(is_at).map(SocketAddr::port)
 }
 
 /// Calls this when networks, or the addresses that they give to this computer, may have changed.
@@ -145,7 +171,8 @@ mod tests {
         let computer = LocalAddresses(local(&COMPUTER));
         let at = |addresses: &[&str]| {
             let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-            let places = Places::new(&ServerState::Listening { addresses }, &computer);
+            let state = ServerState::Listening { addresses };
+            let places = Places::new(&state, &EncryptionState::Off, &computer);
             places.iter().map(|place| place.address("/a")).collect::<Vec<_>>()
         };
         assert_eq!(at(&["127.0.0.1:8554", "[::1]:8554"]), ["rtsp://127.0.0.1:8554/a"]);
@@ -155,7 +182,8 @@ mod tests {
         assert_eq!(at(&["203.0.113.9:8554"]), [""; 0], "the address is gone");
         let every = at(&["0.0.0.0:8554", "[::]:8554"]);
         assert_eq!((every.len(), &*every[2]), (4, "rtsp://[2001:db8::3]:8554/a"));
-        assert_eq!(Places::new(&ServerState::Stopped, &computer).likely(), None);
+        let stopped = Places::new(&ServerState::Stopped, &EncryptionState::Off, &computer);
+        assert_eq!(stopped.likely(), None);
     }
 
     #[test]

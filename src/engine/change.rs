@@ -23,7 +23,9 @@ pub fn of_stream(old: &StreamConfig, new: &StreamConfig) -> Change {
     let restarts = old.enabled != new.enabled
         || old.path != new.path
         || old.source != new.source
-        || old_rendition != new_rendition;
+        || old_rendition != new_rendition
+        // Those who came that way are sent away.
+        || old.transports.iter().any(|transport| !new.transports.contains(transport));
     // Off before and after: there is nothing to restart.
     if restarts && (old.enabled || new.enabled) { Change::Restart } else { Change::Live }
 }
@@ -43,6 +45,7 @@ mod tests {
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
             overlays: Vec::new(),
+            transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }
@@ -75,6 +78,13 @@ mod tests {
         assert_eq!(changed(|new| new.enabled = false), Change::Restart);
         let snow = Source::Pattern(PatternSource { pattern: "snow".into() });
         assert_eq!(changed(|new| new.source = snow), Change::Restart);
+    }
+
+    #[test]
+    fn a_way_that_is_closed_ends_those_who_came_by_it() {
+        let multicast = ReaderTransport::Multicast;
+        assert_eq!(changed(|new| new.transports.push(multicast)), Change::Live);
+        assert_eq!(changed(|new| new.transports = vec![ReaderTransport::Tcp]), Change::Restart);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
 use gst_utils::StreamProducer;
 use gst_utils::streamproducer::{ConsumptionLink, ProducerSettings};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// One rendition's encoded pictures.
@@ -16,6 +16,8 @@ pub struct Feed {
     producer: StreamProducer,
     /// How many media, and so readers, need the encoder.
     demand: AtomicUsize,
+    /// Of the encoded pictures, since the start.
+    bytes: AtomicU64,
     commands: mpsc::Sender<Command>,
     shared: Mutex<Shared>,
 }
@@ -41,20 +43,28 @@ impl Feed {
         let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
         // The end of a source is no end for the readers.
         producer.set_forward_events([]);
-        let feed =
-            Arc::new(Self { producer, demand: AtomicUsize::new(0), commands, shared: Mutex::default() });
-        feed.keep_key_frames(&sink);
+        let feed = Arc::new(Self {
+            producer,
+            demand: AtomicUsize::default(),
+            bytes: AtomicU64::default(),
+            commands,
+            shared: Mutex::default(),
+        });
+        feed.look_at_pictures(&sink);
         Ok(feed)
     }
 
-    fn keep_key_frames(self: &Arc<Self>, sink: &AppSink) {
+    /// Counts them, and keeps the latest key frame.
+    fn look_at_pictures(self: &Arc<Self>, sink: &AppSink) {
         let feed = Arc::downgrade(self);
         let pad = sink.static_pad("sink").expect("an appsink has a sink pad");
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            if let (Some(feed), Some(buffer), Some(caps)) =
-                (feed.upgrade(), info.buffer(), pad.current_caps())
-                && !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
-            {
+            let (Some(feed), Some(buffer), Some(caps)) = (feed.upgrade(), info.buffer(), pad.current_caps())
+            else {
+                return gst::PadProbeReturn::Ok;
+            };
+            feed.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
+            if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
                 let sample = gst::Sample::builder().buffer(buffer).caps(&caps).build();
                 let mut shared = feed.shared.lock().unwrap();
                 if shared.covered {
@@ -73,6 +83,11 @@ impl Feed {
     /// The sink to end an encoder's branch with. One at a time.
     pub fn sink(&self) -> &AppSink {
         self.producer.appsink()
+    }
+
+    /// How many bytes the encoded pictures had, since the start.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub fn is_wanted(&self) -> bool {

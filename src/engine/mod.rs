@@ -10,6 +10,7 @@ mod addresses;
 mod change;
 mod clock;
 mod elements;
+mod encryption;
 mod feed;
 mod pipeline;
 mod runner;
@@ -20,22 +21,25 @@ mod stream;
 
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
+pub use encryption::check_certificate;
 pub use server::{Reader, Refusal};
 pub use source::check_pipeline;
 pub use state::{
-    AccessState, CustomError, EncoderReason, Encoding, LimitScope, Place, RefusalReason, RefusedReader,
-    RelayError, ServerError, ServerState, StreamError, StreamState,
+    AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
+    EncryptionState, LimitScope, Place, RefusalReason, RefusedReader, RelayError, ServerError, ServerState,
+    StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
 
-use crate::config::{Config, Password, Passwords, ServerConfig, StreamConfig};
+use crate::config::{Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;
 use gio::prelude::*;
 use glib::subclass::Signal;
 use glib::subclass::prelude::*;
 use server::{AccessTable, Server};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 mod imp {
@@ -46,6 +50,9 @@ mod imp {
     pub struct Engine {
         #[property(get)]
         pub server_state: RefCell<ServerState>,
+        /// Whether it can be reached by RTSPS.
+        #[property(get)]
+        pub encryption: RefCell<EncryptionState>,
         /// The addresses of this computer, kept up to date.
         #[property(get)]
         pub local_addresses: RefCell<LocalAddresses>,
@@ -59,6 +66,12 @@ mod imp {
         pub streams: gio::ListStore,
         /// Ids of streams that do not start when they are applied first.
         pub held_off: RefCell<BTreeSet<String>>,
+        /// Where its own certificate is kept.
+        pub state_folder: RefCell<Option<PathBuf>>,
+        /// Counts the looks at the certificate: the last one counts.
+        pub encryption_turn: Cell<u64>,
+        /// Where it is listened for RTSPS.
+        pub encryption_place: Cell<Option<(Listen, u16)>>,
         pub time: OnceCell<TimeLine>,
         pub server: OnceCell<Server>,
     }
@@ -67,12 +80,16 @@ mod imp {
         fn default() -> Self {
             Self {
                 server_state: RefCell::default(),
+                encryption: RefCell::default(),
                 local_addresses: RefCell::default(),
                 places: RefCell::default(),
                 config: RefCell::default(),
                 passwords: RefCell::default(),
                 streams: gio::ListStore::new::<Stream>(),
                 held_off: RefCell::default(),
+                state_folder: RefCell::default(),
+                encryption_turn: Cell::default(),
+                encryption_place: Cell::default(),
                 time: OnceCell::new(),
                 server: OnceCell::new(),
             }
@@ -119,6 +136,7 @@ impl Engine {
         engine.imp().time.set(time).expect("set once, here");
         engine.imp().server.set(server).expect("set once, here");
         engine.look_at_networks();
+        engine.look_at_encryption_now_and_then();
         let weak = engine.downgrade();
         glib::spawn_future_local(addresses::follow(move || {
             if let Some(engine) = weak.upgrade() {
@@ -176,6 +194,7 @@ impl Engine {
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
         let streams = &self.imp().streams;
         self.server().set_access(AccessTable::new(config, passwords));
+        self.server().set_delivery(&config.server, &self.local_addresses());
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {
             match config.streams.iter().find(|new| new.id == old.id) {
@@ -190,6 +209,7 @@ impl Engine {
                 None => self.add(new),
             }
             self.tell_access(new, passwords);
+            self.server().set_transports(&new.id, &new.transports);
             // The list keeps the configuration's order.
             if let Some(now) = streams.iter::<Stream>().flatten().position(|stream| stream.id() == new.id)
                 && now != place
@@ -199,9 +219,16 @@ impl Engine {
                 streams.insert((place as u32).min(streams.n_items()), &stream);
             }
         }
-        let moved = before.as_ref().is_none_or(|before| before.server != config.server);
+        let place = |config: &Config| (config.server.listen, config.server.port);
+        let moved = before.as_ref().is_none_or(|before| place(before) != place(config));
         if moved || !matches!(self.server_state(), ServerState::Listening { .. }) {
             self.listen(&config.server);
+        }
+        let encrypted = |config: &Config| (config.server.listen, config.server.rtsps.clone());
+        if before.as_ref().is_none_or(|before| encrypted(before) != encrypted(config))
+            || matches!(self.encryption(), EncryptionState::Failed { .. })
+        {
+            self.look_at_encryption();
         }
     }
 
@@ -220,6 +247,12 @@ impl Engine {
         self.imp().local_addresses.replace(local);
         self.notify_local_addresses();
         let config = self.imp().config.borrow().clone();
+        if let Some(config) = &config {
+            // Multicast may have to leave by another interface.
+            self.server().set_delivery(&config.server, &self.local_addresses());
+            // Its certificate is for the addresses of this computer.
+            self.look_at_encryption();
+        }
         if let Some(config) = config
             && matches!(
                 self.server_state(),
@@ -265,7 +298,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&config.id);
                 stream.restart(config, self.source_password(config));
                 if config.enabled {
-                    self.server().mount(&config.id, &config.path, stream.feed());
+                    self.server().mount(config, stream.feed());
                 }
             }
             Err(reason) => tracing::error!("stream {}: {reason}", config.id),
@@ -286,7 +319,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&new.id);
                 stream.restart(new, self.source_password(new));
                 if new.enabled {
-                    self.server().mount(&new.id, &new.path, stream.feed());
+                    self.server().mount(new, stream.feed());
                 }
             }
         }
@@ -327,7 +360,7 @@ impl Engine {
         for config in config.streams.iter().filter(|config| held_off.contains(&config.id)) {
             let Some(stream) = self.stream(&config.id) else { continue };
             stream.restart(config, self.source_password(config));
-            self.server().mount(&config.id, &config.path, stream.feed());
+            self.server().mount(config, stream.feed());
         }
     }
 
@@ -348,6 +381,7 @@ impl Engine {
         server::within(server::PATIENCE, ended).await;
         self.imp().streams.remove_all();
         self.imp().config.take();
+        self.look_at_encryption();
         self.set_server_state(ServerState::Stopped);
     }
 
@@ -361,7 +395,7 @@ impl Engine {
     }
 
     fn find_places(&self) {
-        let places = Places::new(&self.server_state(), &self.local_addresses());
+        let places = Places::new(&self.server_state(), &self.encryption(), &self.local_addresses());
         if self.places() != places {
             self.imp().places.replace(places);
             self.notify_places();
@@ -377,9 +411,10 @@ impl Engine {
         }
     }
 
-    /// The address of a mount path, to be given to a player: the likely one, where there are several.
-    pub fn address(&self, path: &str) -> Option<String> {
-        self.places().likely().map(|place| place.address(path))
+    /// The address of a stream, to be given to a player: the likely one, where there are several. None where it
+    /// cannot be reached now.
+    pub fn address(&self, stream: &Stream) -> Option<String> {
+        self.places().likely()?.addresses(stream).into_iter().next()
     }
 }
 

@@ -6,7 +6,7 @@ pub use refusal::{LimitScope, RefusalReason, RefusedReader};
 
 use crate::config::Codec;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What a stream does now.
@@ -26,6 +26,21 @@ pub enum StreamState {
     Reconnecting { reason: StreamError, next_try: SystemTime },
     /// It cannot work as it is configured, and is not tried again before that changes.
     Failed { reason: StreamError },
+}
+
+impl StreamState {
+    /// The file of the source without which there is no picture: another one in its place would be the way out.
+    pub fn unusable_file(&self) -> Option<&Path> {
+        let (Self::Reconnecting { reason, .. } | Self::Failed { reason }) = self else { return None };
+        match reason {
+            StreamError::FileMissing { path }
+            | StreamError::FileEmpty { path }
+            | StreamError::FileUnreadable { path, .. }
+            | StreamError::NoVideo { path }
+            | StreamError::FileDamaged { path, .. } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// Why a stream has no picture. In English, for logs; `words` says it to the user.
@@ -169,6 +184,70 @@ pub enum ServerState {
     },
 }
 
+/// Whether the server can be reached by RTSPS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterEncryptionState")]
+pub enum EncryptionState {
+    /// Turned off by the user.
+    #[default]
+    Off,
+    /// The certificate is being read, or made.
+    Starting,
+    /// The addresses that are listened at, with the ports that are in force.
+    Listening {
+        addresses: Vec<SocketAddr>,
+        certificate: CertificateFacts,
+    },
+    Failed {
+        reason: EncryptionError,
+    },
+}
+
+/// What can be told of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// SHA-256 of the whole, in hexadecimal with colons.
+    pub fingerprint: String,
+    /// Made by Headwater.
+    pub is_own: bool,
+    /// The host names and addresses that it is for.
+    pub names: Vec<String>,
+    /// Seconds since 1970.
+    pub from: i64,
+    pub until: i64,
+}
+
+/// Why nobody can connect by RTSPS.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncryptionError {
+    /// GLib encrypts by a library that is loaded at run time.
+    #[error("TLS is not available: install the package glib-networking")]
+    LibraryMissing,
+    #[error(transparent)]
+    Certificate(CertificateError),
+    #[error(transparent)]
+    Server(ServerError),
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    #[error("{} cannot be read: {message}", path.display())]
+    Unreadable { path: PathBuf, message: String },
+    /// In the TLS library's words.
+    #[error("the certificate or its key cannot be used: {message}")]
+    Unusable { message: String },
+    #[error("the key is not that of the certificate")]
+    KeyDoesNotFit,
+    /// Seconds since 1970.
+    #[error("the certificate has expired")]
+    Expired { until: i64 },
+    #[error("the certificate is not valid yet")]
+    NotYetValid { from: i64 },
+    #[error("no certificate can be made: {message}")]
+    NotMade { message: String },
+}
+
 /// A place where the server can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -176,12 +255,19 @@ pub struct Place {
     pub interface: String,
     pub ip: IpAddr,
     pub port: u16,
+    /// Of RTSPS, where that is served.
+    pub encrypted_port: Option<u16>,
 }
 
 impl Place {
     /// The address of a mount path, to be given to a player.
     pub fn address(&self, path: &str) -> String {
         format!("rtsp://{}{path}", SocketAddr::new(self.ip, self.port))
+    }
+
+    /// The address of a mount path by RTSPS, where that is served.
+    pub fn encrypted_address(&self, path: &str) -> Option<String> {
+        self.encrypted_port.map(|port| format!("rtsps://{}{path}", SocketAddr::new(self.ip, port)))
     }
 
     /// Whether only programs on this computer get there.

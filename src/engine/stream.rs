@@ -4,11 +4,15 @@ use super::clock::TimeLine;
 use super::feed::Feed;
 use super::runner::{self, Command, Event};
 use super::state::{AccessState, Encoding, StreamError, StreamState};
-use crate::config::{Password, StreamConfig};
+use crate::config::{Password, ReaderTransport, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+/// Seconds between two looks at the bitrate: long enough for a key frame of each, which is many times larger.
+const BITRATE_PERIOD: u32 = 2;
 
 mod imp {
     use super::*;
@@ -29,11 +33,21 @@ mod imp {
         /// How many readers watch.
         #[property(get, set)]
         pub viewers: Cell<u32>,
+        /// Of the encoded pictures, on the average of the last seconds: thousand bits a second. 0 while nothing
+        /// is encoded, since nobody watches.
+        #[property(get)]
+        pub bitrate: Cell<u32>,
         /// What is served, once that is known.
         #[property(get, nullable)]
         pub encoding: RefCell<Option<Encoding>>,
         #[property(get, set)]
         pub access: RefCell<AccessState>,
+        /// Whether it is read without encryption, by whatever transport.
+        #[property(get, set)]
+        pub plain: Cell<bool>,
+        /// Whether it is read by RTSPS.
+        #[property(get, set)]
+        pub encrypted: Cell<bool>,
         pub commands: OnceCell<mpsc::Sender<Command>>,
         pub feed: OnceCell<Arc<Feed>>,
         /// Closed when the thread has ended.
@@ -75,9 +89,11 @@ impl Stream {
             .property("name", &config.name)
             .property("path", &config.path)
             .build();
+        stream.describe_transports(config);
         stream.imp().commands.set(commands).expect("set once, here");
         stream.imp().feed.set(feed).expect("set once, here");
         stream.imp().events.set(received.clone()).expect("set once, here");
+        stream.watch_bitrate();
         let weak = stream.downgrade();
         glib::spawn_future_local(async move {
             while let Ok(event) = received.recv().await {
@@ -86,6 +102,22 @@ impl Stream {
             }
         });
         Ok(stream)
+    }
+
+    fn watch_bitrate(&self) {
+        let (weak, mut last) = (self.downgrade(), (Instant::now(), 0));
+        // At the same moment for all streams: the processor wakes up once.
+        glib::timeout_add_seconds_local(BITRATE_PERIOD, move || {
+            let Some(stream) = weak.upgrade() else { return glib::ControlFlow::Break };
+            let now = (Instant::now(), stream.feed().bytes());
+            let bits = 8.0 * now.1.saturating_sub(last.1) as f64;
+            let kbps = (bits / 1000.0 / (now.0 - last.0).as_secs_f64()).round() as u32;
+            last = now;
+            if stream.imp().bitrate.replace(kbps) != kbps {
+                stream.notify_bitrate();
+            }
+            glib::ControlFlow::Continue
+        });
     }
 
     fn on_event(&self, event: Event) {
@@ -135,6 +167,18 @@ impl Stream {
         }
         if self.path() != config.path {
             self.set_path(config.path.clone());
+        }
+        self.describe_transports(config);
+    }
+
+    fn describe_transports(&self, config: &StreamConfig) {
+        let plain = config.transports.iter().any(|transport| *transport != ReaderTransport::Rtsps);
+        if self.plain() != plain {
+            self.set_plain(plain);
+        }
+        let encrypted = config.transports.contains(&ReaderTransport::Rtsps);
+        if self.encrypted() != encrypted {
+            self.set_encrypted(encrypted);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod custom;
+mod encryption;
 mod overlay;
 mod pattern;
 mod picture;
@@ -10,16 +11,19 @@ mod refusal;
 mod relay;
 mod server;
 mod stream;
+mod transport;
 
 pub use access::{access_state, schemes};
 pub use custom::custom_error;
+pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, encoding, frame_rate, size};
 pub use problem::problem;
 pub use refusal::refusal;
 pub use server::{place, server_state};
-pub use stream::{left_off, stream_state, viewers};
+pub use stream::{bitrate, left_off, stream_state, viewers};
+pub use transport::{transport, transports};
 
 /// What is said of a state or an error.
 #[derive(Debug, Clone, PartialEq, Eq)]

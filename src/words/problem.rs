@@ -73,6 +73,20 @@ pub fn problem(problem: &Problem) -> String {
             gettext_f("Use {most} characters at most.", &[("most", &most.to_string())])
         }
         Kind::TextCharacter { .. } => gettext("A text cannot have control characters."),
+        Kind::PortsEmpty => {
+            gettext("Write two ports with a dash, the first of them even, like “50000-50099”.")
+        }
+        Kind::PortTwice { port } => gettext_f(
+            "Port {port} is the one without encryption. Choose another.",
+            &[("port", &port.to_string())],
+        ),
+        Kind::CertificateWithoutKey => gettext("Choose both files: the certificate, and its key."),
+        Kind::InterfaceName => gettext("Write the name of a network interface, like “eth0”."),
+        Kind::GroupsNotMulticast => gettext("Use addresses from 224.0.1.0 to 239.255.255.255."),
+        Kind::GroupsReversed => gettext("The last address comes before the first. Exchange them."),
+        Kind::PortOdd { .. } => gettext("Choose an even port; the next one is taken as well."),
+        Kind::TransportsEmpty => gettext("At least one way to watch has to stay."),
+        Kind::RtspsOff => gettext("Turn on encrypted connections in Preferences first."),
         // The rest cannot be typed in the window; it is said as the command line says it.
         other => other.to_string(),
     }

@@ -22,7 +22,7 @@ pub fn place(place: &Place) -> String {
 }
 
 /// What happened, and what to do.
-fn server_error(error: &ServerError) -> (String, String) {
+pub(super) fn server_error(error: &ServerError) -> (String, String) {
     match error {
         ServerError::PortTaken { port } => (
             gettext_f("Port {port} is taken by another program", &[("port", &port.to_string())]),

@@ -36,6 +36,16 @@ pub fn viewers(number: u32) -> String {
     ngettext_f("{n} viewer", "{n} viewers", number, &[])
 }
 
+/// How much is sent to each viewer, from thousand bits a second.
+pub fn bitrate(kbps: u32) -> String {
+    const KBPS_PER_MBPS: u32 = 1000;
+    if kbps < KBPS_PER_MBPS {
+        return gettext_f("{number} kbit/s", &[("number", &kbps.to_string())]);
+    }
+    let mbps = format!("{:.1}", f64::from(kbps) / f64::from(KBPS_PER_MBPS));
+    gettext_f("{number} Mbit/s", &[("number", &mbps)])
+}
+
 /// Which streams were not started, because the program ended unexpectedly while they were starting.
 pub fn left_off(names: &[String]) -> String {
     gettext_f(
@@ -110,6 +120,12 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bitrate_has_the_unit_that_fits() {
+        assert_eq!(bitrate(999), "999 kbit/s");
+        assert_eq!(bitrate(2304), "2.3 Mbit/s");
+    }
 
     #[test]
     fn a_lost_source_says_what_happened_and_what_to_do() {

@@ -1,7 +1,7 @@
 //! Many readers of one stream at once, and many one after the other.
 
 use crate::Form;
-use crate::crowd::{Arrived, Crowd, ask, own_address, server_of};
+use crate::crowd::{Arrived, Crowd, Traced, ask, own_address, server_of};
 use crate::floor;
 use crate::machine::{Usage, open_files, resident_memory};
 use crate::mangled_exchanges::{self, Amount, Outcome};
@@ -70,6 +70,7 @@ struct Watched {
     dropped_here: u64,
     processor: Duration,
     own_processor: Duration,
+    pictures: usize,
     seconds: f64,
     threads: Vec<(String, f64)>,
 }
@@ -88,9 +89,14 @@ fn watch(program: &Program, crowd: &mut Crowd, watched: Duration) -> Watched {
         dropped_here: crowd.dropped_here() - dropped,
         processor: after.since(&before),
         own_processor: own_after.since(&own_before),
+        pictures: pictures(&crowd.trace()),
         seconds: start.elapsed().as_secs_f64(),
         threads: after.threads_since(&before),
     }
+}
+
+fn pictures(trace: &[Traced]) -> usize {
+    trace.iter().filter(|packet| packet.ends_picture).count()
 }
 
 fn crowd(form: Form, transport: Transport, number: usize) -> Row {
@@ -114,12 +120,12 @@ fn crowd(form: Form, transport: Transport, number: usize) -> Row {
     let trace = crowd.trace();
     drop(crowd);
     program.stop();
-    let (floor, floor_elapsed) = floor::measure(&trace, transport, number);
+    let (floor_processor, floor_elapsed) = floor::measure(&trace, transport, number);
 
     let share = |time: Duration, seconds: f64| 100.0 * time.as_secs_f64() / seconds;
     let served = share(all.processor, all.seconds);
     let encoding = share(one.processor, one.seconds);
-    let floor = share(floor, floor_elapsed.as_secs_f64());
+    let floor = share(floor_processor, floor_elapsed.as_secs_f64());
     let lost: u64 = all.readers.iter().map(|reader| reader.lost).sum();
     let packets: Vec<f64> = all.readers.iter().map(|reader| reader.packets as f64).collect();
     let bits: Vec<f64> = all.readers.iter().map(|reader| reader.bytes as f64 * 8.0).collect();
@@ -146,10 +152,19 @@ fn crowd(form: Form, transport: Transport, number: usize) -> Row {
         Figure::new("processor of the floor", floor, "%"),
         Figure::ms("to join, each", joining / number as u32),
     ];
+    // A busy machine makes fewer pictures, so each is counted with what it takes.
+    let each = |time: Duration, pictures: usize| 1000.0 * time.as_secs_f64() / pictures.max(1) as f64;
+    let (one_each, all_each) = (each(one.processor, one.pictures), each(all.processor, all.pictures));
+    let floor_each = each(floor_processor, pictures(&trace));
+    row.figures.extend([
+        Figure::new("a picture, 1 reader", one_each, "ms"),
+        Figure::new("a picture, all readers", all_each, "ms"),
+        Figure::new("a picture, the floor", floor_each, "ms"),
+    ]);
     // Few readers take less than the encoder's share varies.
     if form == Form::Full {
-        let above = (served - encoding) / floor;
-        row.figures.push(Figure::new("processor above 1 reader's, to the floor", above, "x").goal(1.5));
+        let above = (all_each - one_each) / floor_each;
+        row.figures.push(Figure::new("a picture above 1 reader's, to the floor", above, "x").goal(1.5));
     }
     if transport == Transport::Tcp {
         row.figures[3].bound = Some(0.0);

@@ -90,7 +90,20 @@ pub fn run(seed: u64, amount: &Amount) -> Outcome {
     };
     let (healthy, control) = (reader_of(&mut program), reader_of(&mut undisturbed));
     let server: SocketAddr = host(&program.address(STREAM)).parse().unwrap();
-    let descriptors = open_files(program.pid());
+    if amount.udp {
+        // The media has sockets for UDP from its first such reader on, and keeps them.
+        Client::connect(&program.address(STREAM)).play(Transport::Udp).leave();
+    }
+    // The threads that answer come with the first requests, and stay.
+    let askers: Vec<Client> = (0..2 * SENDERS)
+        .map(|_| {
+            let mut client = Client::connect(&program.address(STREAM));
+            client.request("OPTIONS", &format!("rtsp://{server}/{STREAM}"), "");
+            client
+        })
+        .collect();
+    let descriptors = open_files(program.pid()) - askers.len();
+    drop(askers);
 
     let exchanges: Vec<Vec<Vec<u8>>> = RECORDED
         .iter()

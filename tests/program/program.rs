@@ -91,6 +91,12 @@ impl Stream {
         self
     }
 
+    /// Readable by these transports alone.
+    pub fn transports(mut self, transports: &[&str]) -> Self {
+        writeln!(self.lines, "transports = {transports:?}").unwrap();
+        self
+    }
+
     /// Further lines of its table.
     pub fn lines(mut self, lines: &str) -> Self {
         self.lines = lines.into();
@@ -188,7 +194,15 @@ impl Home {
                 log.push('\n');
             }
         });
-        Program { home: self, child, lines, addresses: HashMap::new(), log, log_reader: Some(reader) }
+        Program {
+            home: self,
+            child,
+            lines,
+            addresses: HashMap::new(),
+            encrypted: HashMap::new(),
+            log,
+            log_reader: Some(reader),
+        }
     }
 }
 
@@ -246,6 +260,7 @@ pub struct Program {
     child: Child,
     lines: Receiver<String>,
     addresses: HashMap<String, String>,
+    encrypted: HashMap<String, String>,
     log: Arc<Mutex<String>>,
     log_reader: Option<thread::JoinHandle<()>>,
 }
@@ -274,10 +289,27 @@ impl Program {
             if let Some(address) = self.addresses.get(stream) {
                 return address.clone();
             }
-            let line = self.line(deadline);
-            if let Some((name, address)) = line.split_once(": rtsp://") {
-                self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+            self.take_address(deadline);
+        }
+    }
+
+    fn take_address(&mut self, deadline: Instant) {
+        let line = self.line(deadline);
+        if let Some((name, address)) = line.split_once(": rtsp://") {
+            self.addresses.insert(name.to_owned(), format!("rtsp://{address}"));
+        } else if let Some((name, address)) = line.split_once(": rtsps://") {
+            self.encrypted.insert(name.to_owned(), format!("rtsps://{address}"));
+        }
+    }
+
+    /// As [`Program::address`], for RTSPS.
+    pub fn encrypted_address(&mut self, stream: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(address) = self.encrypted.get(stream) {
+                return address.clone();
             }
+            self.take_address(deadline);
         }
     }
 

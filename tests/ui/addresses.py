@@ -129,7 +129,7 @@ def an_address_is_shown_while_there_is_one(window):
     window.find("rtsp://198.51.100.7:8554/lobby")
     window.find("Address on lo")
     window.press("Copy rtsp://198.51.100.7:8554/lobby")
-    window.find("Address copied")
+    window.hears("Address copied")
     window.search()
     assert window.pasted() == "rtsp://198.51.100.7:8554/lobby"
     window.find("rtsp://198.51.100.7:8554/yard")
@@ -141,7 +141,7 @@ def an_address_is_copied_with_or_without_the_password(window):
     window.act("Yard", "card.copy-address")
     assert window.pasted() == "rtsp://127.0.0.1:8554/yard"
     window.choose("Menu of Yard", 2)
-    window.find(f"Address copied with the password of “{USER}”")
+    window.hears(f"Address copied with the password of “{USER}”")
     address = window.pasted()
     assert address == f"rtsp://{ESCAPED}@127.0.0.1:8554/yard", address
     probe = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=width", "-of", "csv=p=0"]
@@ -222,7 +222,7 @@ def the_keys_of_a_card_work_on_its_page(window):
     window.press("Open Yard")
     window.go_to("Turn on Yard", "check box")
     window.key("ctrl+c")
-    window.find("Address copied")
+    window.hears("Address copied")
     window.key("F2")
 
     def typing():

@@ -33,9 +33,12 @@ access = { read = ["guest"] }
 
 def written(window, name):
     """What a field says to a screen reader."""
-    fields = [n for n in window.nodes() if n.get_name() == name]
-    field = next(n for found in fields for n in walk(found) if n.get_editable_text_iface() is not None)
-    return Atspi.Text.get_text(field.get_text_iface(), 0, -1)
+
+    def field():
+        fields = [n for n in window.nodes() if n.get_name() == name]
+        return next((n for found in fields for n in walk(found) if n.get_editable_text_iface() is not None), None)
+
+    return Atspi.Text.get_text(wait_for(f"the field {name}", field).get_text_iface(), 0, -1)
 
 
 def a_file_that_is_pasted_is_added(window):
@@ -60,7 +63,7 @@ def a_text_that_is_no_file_is_not_pasted(window):
         # The dialog of before is out of the way.
         window.focus("Turn on Lobby")
         window.key("ctrl+v")
-        window.find("There is no file and no address to paste")
+        window.hears("There is no file and no address to paste")
         # Where one writes it is pasted as everywhere.
         window.key("ctrl+f")
         window.find("Search streams")
@@ -77,6 +80,20 @@ def files_that_are_dropped_are_added(window):
     window.press("Add")
     window.says("bigbuckbunny", "Live")
     assert window.saved()["streams"][-1]["source"]["file"]["locations"] == [VIDEO]
+
+
+def a_file_is_served_with_a_password_in_three_clicks(window):
+    with OtherProgram("files", VIDEO) as other:
+        other.drop_on("Headwater")
+        window.find("bigbuckbunny.mp4")
+    for click in ("Ask for a Password", "Add", "Copy Address With Password"):
+        window.press(click)
+    window.hears("Address copied with the password of “guest”")
+    assert window.saved()["streams"][-1]["access"]["read"] == ["guest"]
+    address = clipboard()
+    assert address.startswith(f"rtsp://guest:{window.password('guest')}@"), address
+    wait_for("a picture", lambda: probe(address))
+    assert probe(window.address(address[address.rindex("/") :])) == "", "without the password"
 
 
 def an_address_that_is_dropped_is_added(window):
@@ -156,7 +173,7 @@ def a_locked_keyring_is_said_and_unlocked():
             window.focus("Password")
             window.type("Password", "correct horse")
             window.key("Return")
-            window.find("Password set")
+            window.hears("Password set")
             window.leave("Remove User", "Add User…")
             window.says("Lobby", "Protected")
             assert not os.path.exists(window.passwords)
@@ -171,7 +188,7 @@ def a_locked_keyring_is_said_and_unlocked():
             assert probe(url) == "", "nobody is let in"
             # Nobody answers the question for its password.
             window.press("Unlock")
-            window.find("The keyring stays locked")
+            window.hears("The keyring stays locked")
             keyring("unlock")
             window.press("Unlock")
             window.says("Lobby", "Protected")
@@ -205,6 +222,7 @@ def main():
         files_that_are_pasted_as_text_are_added,
         a_text_that_is_no_file_is_not_pasted,
         files_that_are_dropped_are_added,
+        a_file_is_served_with_a_password_in_three_clicks,
         an_address_that_is_dropped_is_added,
         an_address_is_copied,
         a_password_is_made_up_shown_and_copied,

@@ -80,7 +80,7 @@ def an_address_that_is_pasted_becomes_a_stream(window):
     window.says("Lobby", "Live")
     window.focus("Turn on Lobby")
     window.key("ctrl+c")
-    window.find("Address copied")
+    window.hears("Address copied")
     window.key("ctrl+v")
     window.find("Another Stream")
     # Filled in: what is left is to say yes.

@@ -76,6 +76,27 @@ def a_file_is_added_through_the_file_chooser(window):
     reads(window.address("/night-drive"), "640,360")
 
 
+def a_card_offers_the_way_out_of_a_missing_file(window):
+    film, moved = (os.path.join(videos.name, name) for name in ("night drive.mp4", "moved.mp4"))
+    choose = "Choose another file for night drive"
+    assert all(node.get_name() != choose for node in window.nodes()), "nothing is wrong"
+    window.press("Turn on night drive")
+    window.says("night drive", "Off")
+    os.rename(film, moved)
+    window.press("Turn on night drive")
+    window.says("night drive", "“night drive.mp4” does not exist.")
+    chooser.will_choose(moved)
+    window.press(choose)
+    window.says("night drive", "Live")
+    window.gone(choose)
+    assert stream(window, "night drive")["source"]["file"]["locations"] == [moved]
+    reads(window.address("/night-drive"), "640,360")
+    os.rename(moved, film)
+    window.key("ctrl+z")
+    wait_for("its place of before", lambda: stream(window, "night drive")["source"]["file"]["locations"] == [film])
+    window.says("night drive", "Live")
+
+
 def a_file_that_cannot_be_opened_says_so_until_another_is_chosen(window):
     film = os.path.join(videos.name, "night drive.mp4")
     closed = os.path.join(videos.name, "closed.mp4")
@@ -206,6 +227,7 @@ def main():
     story = [
         a_pattern_is_added,
         a_file_is_added_through_the_file_chooser,
+        a_card_offers_the_way_out_of_a_missing_file,
         a_file_that_cannot_be_opened_says_so_until_another_is_chosen,
         its_size_is_changed,
         it_gets_a_password_and_a_second_user,

@@ -213,7 +213,12 @@ def the_preferences(window, keys):
     keys.enter("Back")
     keys.enter("Add User…")
     round_trip(window, keys, "Make Up a Password")
-    window.leave("Make Up a Password", "guest")
+    window.leave("Make Up a Password")
+    keys.go_to("Users")
+    assert keys.type("Right").get_name() == "Rights"
+    window.key("space")
+    round_trip(window, keys, "guest may watch Lobby")
+    window.leave("guest may watch Lobby")
 
 
 def about(window, keys):

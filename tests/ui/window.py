@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from drive.program import DEADLINE, PROGRAM, Window, run, wait_for
+from drive.reader import Viewer
 
 CONFIG = """
 version = 1
@@ -39,6 +40,26 @@ def a_card_says_what_its_stream_does(window):
     window.says("Garage", "“garage.mp4” does not exist.")
 
 
+def what_happens_to_a_stream_and_the_server_is_said_aloud():
+    window = Window(CONFIG)
+    try:
+        window.hears("Garage: “garage.mp4” does not exist.")
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            window.key("ctrl+comma")
+            window.apply("Port", str(taken.getsockname()[1]))
+            window.hears(f"Port {taken.getsockname()[1]} is taken by another program")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        window.apply("Port", str(port))
+        window.hears("Listening")
+    finally:
+        complaints = window.end()
+    assert not complaints, complaints
+
+
 def a_pattern_is_added_in_two_steps(window):
     window.press("Add Stream")
     window.press("Test Pattern")
@@ -46,6 +67,19 @@ def a_pattern_is_added_in_two_steps(window):
     window.says("Color Bars", "Live")
     added = window.saved()["streams"][-1]
     assert added["path"] == "/color-bars", added
+
+
+def a_card_says_how_much_is_sent(window):
+    sent = lambda: [n.get_name() for n in window.nodes() if re.fullmatch(r"[\d.]+ [kM]bit/s", n.get_name())]  # noqa: E731
+    assert not sent(), "nobody watches"
+    with Viewer(window.address("/lobby")):
+        window.says("Lobby", "1 viewer")
+        wait_for("the bitrate", sent)
+    window.press("Turn on Lobby")
+    window.says("Lobby", "Off")
+    wait_for("no bitrate", lambda: not sent())
+    window.press("Turn on Lobby")
+    window.says("Lobby", "Live")
 
 
 def wrong_input_is_marked_as_it_is_typed(window):
@@ -199,7 +233,7 @@ def a_user_is_added_with_rights_and_removed(window):
     assert not can_watch(window, "/lobby", "bob:correct%20horse@")
 
     window.press("Remove User")
-    window.find("“bob” removed")
+    window.hears("“bob” removed")
     assert [user["name"] for user in window.saved()["users"]] == ["ann"]
     assert window.saved()["streams"][0]["access"]["read"] == ["ann"]
     window.press("Undo")
@@ -207,6 +241,36 @@ def a_user_is_added_with_rights_and_removed(window):
     wait_for("bob back", lambda: window.saved()["streams"][0]["access"]["read"] == ["ann", "bob"])
     assert can_watch(window, "/lobby", "bob:battery%20staple@")
     window.key("Escape")
+
+
+def rights_are_seen_and_given_in_a_table(window):
+    window.key("ctrl+comma")
+    window.press("Rights")
+
+    def tick(name):
+        # GTK 4.18 gives a check no action.
+        window.go_to(name, "check box")
+        window.key("space")
+
+    reads = lambda number: window.saved()["streams"][number]["access"]["read"]  # noqa: E731
+    tick("bob may watch Lobby")
+    wait_for("bob without the right", lambda: reads(0) == ["ann"])
+    alone = lambda: not window.is_sensitive("ann may watch Lobby", "check box")  # noqa: E731
+    wait_for("the last one to stay", alone)
+    tick("bob may watch Garage")
+    wait_for("bob in the place of anyone", lambda: reads(1) == ["bob"])
+    tick("Anyone may watch Garage")
+    wait_for("anyone", lambda: reads(1) == "anyone")
+    tick("Anyone may watch Lobby")
+    wait_for("anyone", lambda: reads(0) == "anyone")
+    assert can_watch(window, "/lobby")
+    tick("Anyone may watch Lobby")
+    wait_for("the first user in the place of anyone", lambda: reads(0) == ["ann"])
+    assert not can_watch(window, "/lobby")
+    tick("bob may watch Lobby")
+    wait_for("both", lambda: reads(0) == ["ann", "bob"])
+    window.key("Escape")
+    window.gone("bob may watch Lobby")
 
 
 def what_another_program_wrote_is_loaded_when_asked(window):
@@ -285,6 +349,7 @@ def main():
     in_one_window = [
         a_card_says_what_its_stream_does,
         a_pattern_is_added_in_two_steps,
+        a_card_says_how_much_is_sent,
         wrong_input_is_marked_as_it_is_typed,
         a_switch_applies_at_once,
         what_is_removed_can_be_brought_back,
@@ -293,9 +358,11 @@ def main():
         streams_are_found_by_name_and_path,
         the_server_is_moved_to_another_port,
         a_user_is_added_with_rights_and_removed,
+        rights_are_seen_and_given_in_a_table,
         what_another_program_wrote_is_loaded_when_asked,
     ]
     in_their_own = [
+        what_happens_to_a_stream_and_the_server_is_said_aloud,
         what_crashed_while_it_started_is_left_off_until_asked,
         a_bad_configuration_is_said_with_its_place,
         what_is_started_while_it_ends_has_its_window,

@@ -6,6 +6,7 @@ use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
 use super::readers::client_key;
 use super::refusals::RefusalReports;
+use super::ways::{Refused, Ways};
 use crate::config::{Access, Config, Passwords, Readers, Scheme};
 use crate::engine::{AccessState, RefusalReason};
 use glib::subclass::prelude::*;
@@ -96,8 +97,9 @@ pub fn access_state(access: &Access, passwords: &Passwords) -> AccessState {
 
 impl Auth {
     /// Tells there who was refused.
-    pub fn new(refusals: RefusalReports) -> Self {
+    pub fn new(ways: Arc<Ways>, refusals: RefusalReports) -> Self {
         let auth: Self = glib::Object::new();
+        assert!(auth.imp().ways.set(ways).is_ok(), "set once, here");
         auth.imp().refusals.set(refusals).expect("set once, here");
         auth
     }
@@ -279,6 +281,8 @@ mod imp {
     #[derive(Default)]
     pub struct Auth {
         pub table: Mutex<Arc<AccessTable>>,
+        /// How requests came; set when made.
+        pub ways: OnceLock<Arc<Ways>>,
         nonces: Mutex<Nonces>,
         /// Picks the challenge for paths where there is nothing; other in each run.
         choice: RandomState,
@@ -309,13 +313,14 @@ mod imp {
         fn check(&self, context: &RTSPContext, check: &glib::GString) -> bool {
             let check = check.as_gstr();
             if check == gst_rtsp_server::RTSP_AUTH_CHECK_URL {
-                self.check_request(context)
+                self.check_way(context) && self.check_request(context)
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_ACCESS
                 || check == gst_rtsp_server::RTSP_AUTH_CHECK_MEDIA_FACTORY_CONSTRUCT
             {
                 true
             } else if check == gst_rtsp_server::RTSP_AUTH_CHECK_CONNECT {
-                self.parent_check(context, &check.to_owned())
+                // The library encrypts the connection, by the certificate that it was given.
+                !self.ways().is_to_be_encrypted(context) || self.parent_check(context, &check.to_owned())
             } else {
                 // A reader's own choice of multicast address, port and TTL, or of the address that packets
                 // are sent to: with it the server could be turned against others.
@@ -325,6 +330,19 @@ mod imp {
     }
 
     impl Auth {
+        fn ways(&self) -> &Ways {
+            self.ways.get().expect("set when made")
+        }
+
+        fn check_way(&self, context: &RTSPContext) -> bool {
+            let Err(Refused { status, reason }) = self.ways().admit(context) else { return true };
+            if let Some(refusals) = self.refusals.get() {
+                refusals.tell(context, reason);
+            }
+            answer(context, status, &[]);
+            false
+        }
+
         fn check_request(&self, context: &RTSPContext) -> bool {
             let table = self.table.lock().unwrap().clone();
             let request = Request::of(context);
@@ -416,6 +434,7 @@ mod tests {
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             overlays: Vec::new(),
+            transports: crate::config::ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         }

@@ -1,5 +1,6 @@
 //! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
 
+use super::delivery::Delivery;
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
@@ -97,7 +98,7 @@ glib::wrapper! {
 }
 
 impl Factory {
-    pub fn new(feed: Arc<Feed>, time: TimeLine) -> Self {
+    pub fn new(feed: Arc<Feed>, time: TimeLine, delivery: &Delivery) -> Self {
         let factory: Self = glib::Object::new();
         factory.imp().feed.set(feed).expect("set once, here");
         factory.imp().time.set(time).expect("set once, here");
@@ -107,6 +108,7 @@ impl Factory {
         factory.set_latency(0);
         // The library's other mode stops the pipeline of all readers when one of them is lost.
         factory.set_stop_on_disconnect(false);
+        delivery.apply_to(&factory);
         factory
     }
 }

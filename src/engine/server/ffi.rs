@@ -2,8 +2,9 @@
 //! that holds.
 #![allow(unsafe_code, reason = "the bindings lack these calls")]
 
+use gio::prelude::*;
 use glib::translate::*;
-use gst_rtsp::{RTSPHeaderField, RTSPMethod};
+use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod};
 use gst_rtsp_server::{RTSPContext, RTSPStream, RTSPStreamTransport};
 use gst_rtsp_server_sys as sys;
 use std::ffi::{CStr, c_char};
@@ -71,6 +72,58 @@ pub fn peer_address(context: &RTSPContext) -> Option<String> {
     }
 }
 
+/// The port of this computer that a client's connection came to.
+pub fn local_port(context: &RTSPContext) -> Option<u16> {
+    // SAFETY: the context holds its connection while a request is handled or a client is accepted; the socket
+    // is null or belongs to that, and a reference of our own is taken.
+    let socket: Option<gio::Socket> = unsafe {
+        let connection = (*context.to_glib_none().0).conn;
+        if connection.is_null() {
+            return None;
+        }
+        from_glib_none(gst_rtsp_sys::gst_rtsp_connection_get_read_socket(connection))
+    };
+    socket?.local_address().ok()?.downcast::<gio::InetSocketAddress>().ok().map(|address| address.port())
+}
+
+/// Whether the request came through an HTTP tunnel.
+pub fn is_tunneled(context: &RTSPContext) -> bool {
+    // SAFETY: as for `peer_address`; this only reads.
+    unsafe {
+        let connection = (*context.to_glib_none().0).conn;
+        !connection.is_null() && from_glib(gst_rtsp_sys::gst_rtsp_connection_is_tunneled(connection))
+    }
+}
+
+/// The version of TLS that a client's connection speaks, which must be one that is encrypted.
+pub fn tls_version(context: &RTSPContext) -> gio::TlsProtocolVersion {
+    // SAFETY: as for `peer_address`; an encrypted connection has its TLS connection already, of which a reference
+    // of our own is taken.
+    let connection: Option<gio::TlsConnection> = unsafe {
+        let connection = (*context.to_glib_none().0).conn;
+        if connection.is_null() {
+            return gio::TlsProtocolVersion::Unknown;
+        }
+        from_glib_none(gst_rtsp_sys::gst_rtsp_connection_get_tls(connection, std::ptr::null_mut()))
+    };
+    connection.map_or(gio::TlsProtocolVersion::Unknown, |connection| connection.protocol_version())
+}
+
+/// What one offer of a Transport header asks for, as the library reads it; none where it cannot.
+pub fn lower_transport(offer: &str) -> Option<RTSPLowerTrans> {
+    let mut transport = std::ptr::null_mut();
+    // SAFETY: a new transport is filled in from a C string, read and freed here.
+    unsafe {
+        if gst_rtsp_sys::gst_rtsp_transport_new(&mut transport) != gst_rtsp_sys::GST_RTSP_OK {
+            return None;
+        }
+        let parsed = gst_rtsp_sys::gst_rtsp_transport_parse(offer.to_glib_none().0, transport);
+        let lower = from_glib((*transport).lower_transport);
+        gst_rtsp_sys::gst_rtsp_transport_free(transport);
+        (parsed == gst_rtsp_sys::GST_RTSP_OK).then_some(lower)
+    }
+}
+
 /// The method of the request that is being handled.
 pub fn request_method(context: &RTSPContext) -> RTSPMethod {
     // SAFETY: the context is alive while it is borrowed, and `method` is plain data of it.
@@ -103,6 +156,16 @@ pub fn request_path(context: &RTSPContext) -> Option<String> {
 
 /// The first header of this name in the request; none too where it is not UTF-8.
 pub fn request_header(context: &RTSPContext, field: RTSPHeaderField) -> Option<String> {
+    nth_request_header(context, field, 0)
+}
+
+/// The values of all headers of this name, up to one that is not UTF-8. The library makes several of one whose
+/// value is a list with commas.
+pub fn request_headers(context: &RTSPContext, field: RTSPHeaderField) -> Vec<String> {
+    (0..).map_while(|place| nth_request_header(context, field, place)).collect()
+}
+
+fn nth_request_header(context: &RTSPContext, field: RTSPHeaderField, place: i32) -> Option<String> {
     let mut value = std::ptr::null_mut();
     // SAFETY: `request` is a message or null; the value belongs to it and is copied at once.
     unsafe {
@@ -110,8 +173,21 @@ pub fn request_header(context: &RTSPContext, field: RTSPHeaderField) -> Option<S
         if request.is_null() {
             return None;
         }
-        gst_rtsp_sys::gst_rtsp_message_get_header(request, field.into_glib(), &mut value, 0);
+        gst_rtsp_sys::gst_rtsp_message_get_header(request, field.into_glib(), &mut value, place);
         if value.is_null() { None } else { CStr::from_ptr(value).to_str().ok().map(str::to_owned) }
+    }
+}
+
+/// Has the library read this value instead of those that the request has. Only before the library looks at the
+/// header, which it does by reference.
+pub fn set_request_header(context: &RTSPContext, field: RTSPHeaderField, value: &str) {
+    // SAFETY: `request` is a message or null; the thread that handles it owns it, and the value is copied.
+    unsafe {
+        let request = (*context.to_glib_none().0).request;
+        if !request.is_null() {
+            gst_rtsp_sys::gst_rtsp_message_remove_header(request, field.into_glib(), -1);
+            gst_rtsp_sys::gst_rtsp_message_add_header(request, field.into_glib(), value.to_glib_none().0);
+        }
     }
 }
 

@@ -2,23 +2,30 @@
 //! nothing waits for a source or for the main thread.
 
 mod auth;
+pub mod certificate;
+mod delivery;
 mod digest;
 mod drain;
 mod factory;
 mod ffi;
+#[cfg(test)]
+mod keep_alive;
 mod readers;
 mod refusals;
 mod timestamp_guard;
+mod ways;
 
 pub use auth::{AccessTable, access_state};
 pub use readers::Reader;
 pub use refusals::Refusal;
 
+use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::state::{RefusalReason, ServerError};
-use crate::config::{Listen, ServerConfig};
+use crate::config::{Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
+use delivery::Delivery;
 use factory::Factory;
 use gio::prelude::*;
 use gst_rtsp::RTSPStatusCode;
@@ -33,6 +40,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use ways::Ways;
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
 const REQUEST_THREADS: i32 = 4;
@@ -76,6 +84,8 @@ pub struct Mounts(Mutex<HashMap<String, Mount>>);
 pub struct Mount {
     pub stream: String,
     pub feed: Arc<Feed>,
+    /// How it may be read.
+    pub transports: Vec<ReaderTransport>,
 }
 
 impl Mounts {
@@ -103,7 +113,12 @@ pub struct Server {
     readers: Readers,
     refusals: Refusals,
     time: TimeLine,
-    sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
+    ways: Arc<Ways>,
+    delivery: RefCell<Delivery>,
+    /// Of the mount paths that are served.
+    served: RefCell<HashMap<String, Factory>>,
+    sockets: Sockets,
+    encrypted_sockets: Sockets,
     cleanup: RefCell<Option<glib::SourceId>>,
 }
 
@@ -118,15 +133,20 @@ impl Server {
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
         let mounts = Arc::new(Mounts::default());
+        let ways = Arc::new(Ways::new(&mounts));
         let refusals = Refusals::new(&mounts);
-        let auth = Auth::new(refusals.reports());
+        let auth = Auth::new(ways.clone(), refusals.reports());
         server.set_auth(Some(&auth));
 
         let readers = Readers::new(&sessions);
         server.connect_client_connected({
             let (mounts, auth, reports, refusals) =
                 (mounts.clone(), auth.clone(), readers.reports(), refusals.reports());
-            move |_, client| watch_client(client, &mounts, &auth, &reports, &refusals)
+            let ways = ways.clone();
+            move |_, client| {
+                ways.accepted(client);
+                watch_client(client, &mounts, &auth, &reports, &refusals);
+            }
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
@@ -146,7 +166,11 @@ impl Server {
             readers,
             refusals,
             time,
-            sockets: RefCell::default(),
+            ways,
+            delivery: RefCell::new(Delivery::new(&ServerConfig::default(), &LocalAddresses::default())),
+            served: RefCell::default(),
+            sockets: Sockets::default(),
+            encrypted_sockets: Sockets::default(),
             cleanup: RefCell::new(Some(cleanup)),
         }
     }
@@ -167,12 +191,29 @@ impl Server {
     /// Listens where the configuration says, and no longer anywhere else. Readers that are connected stay.
     /// Returns the addresses, with the port that the system chose where it was 0.
     pub fn listen(&self, config: &ServerConfig) -> Result<Vec<SocketAddr>, ServerError> {
-        self.stop_listening();
-        let mut port = config.port;
+        self.bind(&self.sockets, config.listen, config.port)
+    }
+
+    /// As [`Server::listen`], for connections that are encrypted, with the certificate of
+    /// [`Server::set_certificate`].
+    pub fn listen_encrypted(&self, config: &ServerConfig) -> Result<Vec<SocketAddr>, ServerError> {
+        self.ways.set_encrypted_ports(vec![]);
+        let bound = self.bind(&self.encrypted_sockets, config.listen, config.rtsps.port)?;
+        self.ways.set_encrypted_ports(bound.iter().map(SocketAddr::port).collect());
+        Ok(bound)
+    }
+
+    /// Encrypts new connections with this certificate. Those that are there stay as they are.
+    pub fn set_certificate(&self, certificate: &gio::TlsCertificate) {
+        self.auth.set_tls_certificate(Some(certificate));
+    }
+
+    fn bind(&self, sockets: &Sockets, listen: Listen, mut port: u16) -> Result<Vec<SocketAddr>, ServerError> {
+        sockets.close();
         let mut bound = Vec::new();
-        let (addresses, required) = addresses(config.listen);
+        let (addresses, required) = addresses(listen);
         for address in addresses {
-            match self.listen_at(SocketAddr::new(address, port)) {
+            match self.listen_at(sockets, SocketAddr::new(address, port)) {
                 Ok(address) => {
                     port = address.port();
                     bound.push(address);
@@ -181,7 +222,7 @@ impl Server {
                 Err(ServerError::AddressUnknown { .. } | ServerError::Other { .. })
                     if address.is_ipv6() && !required && !bound.is_empty() => {}
                 Err(error) => {
-                    self.stop_listening();
+                    sockets.close();
                     return Err(error);
                 }
             }
@@ -189,7 +230,7 @@ impl Server {
         Ok(bound)
     }
 
-    fn listen_at(&self, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+    fn listen_at(&self, sockets: &Sockets, address: SocketAddr) -> Result<SocketAddr, ServerError> {
         let failed = |error: glib::Error| server_error(address, &error);
         let family = if address.is_ipv6() { gio::SocketFamily::Ipv6 } else { gio::SocketFamily::Ipv4 };
         let socket =
@@ -225,27 +266,48 @@ impl Server {
                 }
             },
         );
-        self.sockets.borrow_mut().push((socket, source.attach(None)));
+        sockets.0.borrow_mut().push((socket, source.attach(None)));
         Ok(SocketAddr::new(address.ip(), local.port()))
     }
 
     pub fn stop_listening(&self) {
-        for (socket, source) in self.sockets.take() {
-            source.remove();
-            let _ = socket.close();
+        self.sockets.close();
+        self.stop_listening_encrypted();
+    }
+
+    pub fn stop_listening_encrypted(&self) {
+        self.encrypted_sockets.close();
+        self.ways.set_encrypted_ports(vec![]);
+    }
+
+    /// Sends RTP by these ports and addresses from now on. A media that is there keeps its own.
+    pub fn set_delivery(&self, config: &ServerConfig, local: &LocalAddresses) {
+        let delivery = Delivery::new(config, local);
+        self.served.borrow().values().for_each(|factory| delivery.apply_to(factory));
+        self.delivery.replace(delivery);
+    }
+
+    /// Lets a stream be read by these ways from now on.
+    pub fn set_transports(&self, stream: &str, transports: &[ReaderTransport]) {
+        for mount in self.mounts.0.lock().unwrap().values_mut().filter(|mount| mount.stream == stream) {
+            mount.transports = transports.to_vec();
         }
     }
 
-    /// Serves a feed at a path.
-    pub fn mount(&self, stream: &str, path: &str, feed: &Arc<Feed>) {
-        let mount = Mount { stream: stream.to_owned(), feed: feed.clone() };
-        self.mounts.0.lock().unwrap().insert(path.to_owned(), mount);
-        self.factories.add_factory(path, Factory::new(feed.clone(), self.time.clone()));
+    /// Serves a stream's feed at its path.
+    pub fn mount(&self, stream: &StreamConfig, feed: &Arc<Feed>) {
+        let mount =
+            Mount { stream: stream.id.clone(), feed: feed.clone(), transports: stream.transports.clone() };
+        self.mounts.0.lock().unwrap().insert(stream.path.clone(), mount);
+        let factory = Factory::new(feed.clone(), self.time.clone(), &self.delivery.borrow());
+        self.served.borrow_mut().insert(stream.path.clone(), factory.clone());
+        self.factories.add_factory(&stream.path, factory);
     }
 
     /// Serves nothing at a path any more.
     pub fn unmount(&self, path: &str) {
         self.mounts.0.lock().unwrap().remove(path);
+        self.served.borrow_mut().remove(path);
         self.factories.remove_factory(path);
     }
 
@@ -286,6 +348,19 @@ impl Server {
             sessions.filter(Some(&mut |_, _| RTSPFilterResult::Remove));
         });
         within(PATIENCE, ended).await;
+    }
+}
+
+/// Those that are listened at, with what accepts from them.
+#[derive(Debug, Default)]
+struct Sockets(RefCell<Vec<(gio::Socket, glib::SourceId)>>);
+
+impl Sockets {
+    fn close(&self) {
+        for (socket, source) in self.0.take() {
+            source.remove();
+            let _ = socket.close();
+        }
     }
 }
 
@@ -357,7 +432,11 @@ mod tests {
         let feed = Feed::new(commands).unwrap();
         let mounts = Mounts::default();
         for (path, stream) in [("/lobby", "a"), ("/lobby/sub", "b")] {
-            mounts.0.lock().unwrap().insert(path.into(), Mount { stream: stream.into(), feed: feed.clone() });
+            mounts
+                .0
+                .lock()
+                .unwrap()
+                .insert(path.into(), Mount { stream: stream.into(), feed: feed.clone(), transports: vec![] });
         }
         let stream = |path| mounts.find(path).map(|mount| mount.stream);
         assert_eq!(stream("/lobby").as_deref(), Some("a"));

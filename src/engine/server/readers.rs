@@ -52,7 +52,7 @@ glib::wrapper! {
 }
 
 /// Tells connections apart; never followed.
-type ClientKey = usize;
+pub type ClientKey = usize;
 
 pub fn client_key(client: &RTSPClient) -> ClientKey {
     client.as_ptr() as ClientKey

@@ -1,8 +1,10 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
 mod kind_button;
+mod protection;
 
 use super::Window;
+use super::direction;
 use super::error_text::secret_error;
 use super::password_row;
 use super::pipeline_check;
@@ -11,8 +13,8 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
-    Place, Problem, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source, StreamConfig, StreamField,
-    Transport, relay_key, suggest_path,
+    Place, Problem, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source,
+    StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -20,6 +22,7 @@ use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 use glib::subclass::InitializingObject;
+use protection::Protection;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
@@ -88,6 +91,8 @@ mod imp {
         pub path_row: TemplateChild<adw::EntryRow>,
         #[template_child]
         pub path_problem: TemplateChild<ProblemRow>,
+        #[template_child]
+        pub protect_row: TemplateChild<adw::SwitchRow>,
 
         pub control: OnceCell<Control>,
         pub(super) kind: Cell<Kind>,
@@ -215,6 +220,14 @@ mod imp {
                 }
             });
             let weak = dialog.downgrade();
+            self.protect_row.connect_active_notify(move |_| {
+                if let Some(dialog) = weak.upgrade() {
+                    dialog.fill_in();
+                }
+            });
+            direction::keep_typed(&*self.path_row);
+            direction::keep_typed(&*self.address_row);
+            let weak = dialog.downgrade();
             self.path_row.connect_changed(move |_| {
                 if let Some(dialog) = weak.upgrade()
                     && !dialog.imp().filling.get()
@@ -323,7 +336,15 @@ impl AddDialog {
             files => files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join("\n"),
         });
         drop(files);
+        imp.protect_row.set_subtitle(&match self.protection() {
+            Some(protection) => protection.words(),
+            None => gettext("Anyone who can reach the address can watch"),
+        });
         self.check();
+    }
+
+    fn protection(&self) -> Option<Protection> {
+        self.imp().protect_row.is_active().then(|| Protection::new(self.control()))
     }
 
     fn check(&self) {
@@ -374,19 +395,28 @@ impl AddDialog {
                 (Source::Custom(CustomSource { pipeline }), vec![])
             }
         };
+        let protection = self.protection();
+        let read = match &protection {
+            Some(protection) => Readers::Users(vec![protection.user.clone()]),
+            None => Readers::Anyone,
+        };
         let stream = StreamConfig {
             id: glib::uuid_string_random().into(),
             name: imp.name_row.text().trim().to_owned(),
             path: imp.path_row.text().trim().to_owned(),
             enabled: true,
             source,
-            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            access: Access { read, schemes: vec![Scheme::Digest] },
             renditions,
             overlays: vec![],
+            transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
         };
         let mut config: Config = self.control().config();
+        if let Some(protection) = &protection {
+            protection.add_user(&mut config);
+        }
         config.streams.push(stream.clone());
         let mut problems = config.validate();
         problems.retain(|problem| matches!(&problem.field, Field::Stream { id, .. } if *id == stream.id));
@@ -466,11 +496,27 @@ impl AddDialog {
                 return toasts::say(&*self.imp().toasts, &secret_error(&error));
             }
         }
+        let protection = self.protection();
+        if let Some(protection) = &protection
+            && let Err(error) = protection.prepare(self.control()).await
+        {
+            self.action_set_enabled("add.add", true);
+            return toasts::say(&*self.imp().toasts, &secret_error(&error));
+        }
         let id = stream.id.clone();
-        match self.control().change(|config| config.streams.push(stream)).await {
+        let added = self.control().change(|config| {
+            if let Some(protection) = &protection {
+                protection.add_user(config);
+            }
+            config.streams.push(stream);
+        });
+        match added.await {
             Ok(()) => {
                 if let Some(window) = self.root().and_downcast::<Window>() {
                     window.show_card(&id);
+                    if protection.is_some() {
+                        window.offer_login(&id);
+                    }
                 }
                 self.close();
             }

@@ -36,6 +36,10 @@ mod imp {
         #[template_child]
         pub note: TemplateChild<gtk::Label>,
         #[template_child]
+        pub encryption: TemplateChild<adw::PreferencesGroup>,
+        #[template_child]
+        pub encrypted_row: TemplateChild<adw::SwitchRow>,
+        #[template_child]
         pub login: TemplateChild<adw::PreferencesGroup>,
         #[template_child]
         pub password_row: TemplateChild<adw::SwitchRow>,
@@ -101,6 +105,8 @@ impl AddressDialog {
             }
         };
         let chosen = show.clone();
+        imp.encrypted_row.connect_active_notify(move |_| chosen());
+        let chosen = show.clone();
         imp.password_row.connect_active_notify(move |_| chosen());
         let chosen = show.clone();
         imp.user_row.connect_selected_notify(move |_| chosen());
@@ -110,6 +116,11 @@ impl AddressDialog {
         imp.followed.replace(vec![(engine.clone().upcast(), handler)]);
         dialog.fill();
         dialog
+    }
+
+    /// Shows the encrypted address first, where there are both.
+    pub fn set_encrypted(&self, encrypted: bool) {
+        self.imp().encrypted_row.set_active(encrypted);
     }
 
     fn subject(&self) -> &Subject {
@@ -149,6 +160,13 @@ impl AddressDialog {
         meant.or(places.likely()).cloned()
     }
 
+    /// That which is wanted of those that the stream has there.
+    fn address(&self) -> Option<String> {
+        let addresses = self.place()?.addresses(&self.subject().stream);
+        let wanted = if self.imp().encrypted_row.is_active() { addresses.last() } else { addresses.first() };
+        wanted.cloned()
+    }
+
     fn show(&self) {
         let (imp, Subject { control, stream, .. }) = (self.imp(), self.subject());
         let user = self.user();
@@ -159,7 +177,10 @@ impl AddressDialog {
         });
         imp.user_row.set_visible(user.is_some() && imp.users.borrow().len() > 1);
 
-        let Some(place) = self.place() else {
+        let addresses = self.place().map(|place| place.addresses(stream)).unwrap_or_default();
+        imp.encryption.set_visible(addresses.len() > 1);
+        let place = self.place();
+        let Some((place, address)) = place.zip(self.address()) else {
             imp.code.set_visible(false);
             imp.too_long.set_visible(false);
             imp.address.set_label(&stream.path());
@@ -169,7 +190,6 @@ impl AddressDialog {
             return;
         };
         self.action_set_enabled("address.copy", true);
-        let address = place.address(&stream.path());
         let (given, shown) = match user {
             Some(user) => (control.address_with_password(&address, &user), masked(&address, &user)),
             None => (Some(address.clone()), address),
@@ -179,7 +199,7 @@ impl AddressDialog {
         imp.too_long.set_visible(code.is_none());
         imp.code.set_paintable(code.as_ref());
         imp.address.set_label(&shown);
-        // Translators: {address} begins with rtsp://.
+        // Translators: {address} begins with rtsp:// or rtsps://.
         let name = gettext_f("QR code of {address}", &[("address", &shown)]);
         imp.code.update_property(&[gtk::accessible::Property::Label(&name)]);
         imp.note.set_label(&gettext(
@@ -189,9 +209,8 @@ impl AddressDialog {
     }
 
     fn copy(&self) {
-        let Subject { control, stream, .. } = self.subject();
-        let Some(place) = self.place() else { return };
-        let address = place.address(&stream.path());
+        let Subject { control, .. } = self.subject();
+        let Some(address) = self.address() else { return };
         // Toasts are said within the dialog.
         let inside = &*self.imp().address;
         match self.user() {

@@ -246,7 +246,10 @@ impl ServerPage {
         let mut rows: Vec<adw::ActionRow> = engine
             .places()
             .iter()
-            .map(|place| address_row(&words::place(place), &place.address("")))
+            .flat_map(|place| {
+                let addresses = [Some(place.address("")), place.encrypted_address("")];
+                addresses.into_iter().flatten().map(|address| address_row(&words::place(place), &address))
+            })
             .collect();
         if rows.is_empty() {
             let state = engine.server_state();

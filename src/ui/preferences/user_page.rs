@@ -1,5 +1,5 @@
-//! One user: the password, and a switch for each stream. A page for each user instead of one large table of users
-//! and streams: names stay whole at 360 px, and every switch says what it does.
+//! One user: the password, and a switch for each stream. Names stay whole at 360 px; the table of all users and
+//! streams is the page of rights.
 
 use super::super::error_text::secret_error;
 use super::super::password_row;
@@ -290,14 +290,8 @@ impl UserPage {
         let changed = self
             .control()
             .change(|config| {
-                let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) else { return };
-                let read = &mut stream.access.read;
-                match read {
-                    Readers::Anyone => *read = Readers::Users(vec![user]),
-                    Readers::Users(users) => {
-                        users.retain(|name| *name != user);
-                        users.extend(may_watch.then_some(user));
-                    }
+                if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
+                    stream.access.read.allow(&user, may_watch);
                 }
             })
             .await;

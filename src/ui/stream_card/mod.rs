@@ -44,6 +44,10 @@ mod imp {
         #[template_child]
         pub viewers: TemplateChild<gtk::Label>,
         #[template_child]
+        pub bitrate: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub choose_button: TemplateChild<gtk::Button>,
+        #[template_child]
         pub refusal: TemplateChild<gtk::Box>,
         #[template_child]
         pub refusal_label: TemplateChild<gtk::Label>,
@@ -82,9 +86,16 @@ mod imp {
             class.install_action("card.copy-with-password", string, |card, _, user| {
                 card.copy_with_password(user.and_then(|user| user.str()).unwrap_or_default());
             });
-            for action in
-                ["open", "show-address", "rename", "duplicate", "remove", "move-earlier", "move-later"]
-            {
+            for action in [
+                "open",
+                "show-address",
+                "rename",
+                "duplicate",
+                "remove",
+                "move-earlier",
+                "move-later",
+                "choose-file",
+            ] {
                 class.install_action(&format!("card.{action}"), None, move |card, _, _| {
                     card.ask_window(&format!("win.{action}-stream"));
                 });
@@ -137,6 +148,8 @@ mod imp {
             });
             card.add_controller(secondary_click);
 
+            // Its label would go before its name.
+            self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             card.connect_movable_notify(|card| card.update_menu());
             card.follow_drags();
         }
@@ -195,6 +208,7 @@ impl StreamCard {
             follow("path", Self::show_address),
             follow("state", Self::show_state),
             follow("viewers", Self::show_viewers),
+            follow("bitrate", Self::show_viewers),
             follow("access", Self::show_access),
         ]);
         self.show_name();
@@ -224,6 +238,7 @@ impl StreamCard {
         let stream = [("stream", name.as_str())];
         call(self.upcast_ref(), &name);
         // Translators: {stream} is the name of a stream, here and below.
+        call(imp.choose_button.upcast_ref(), &gettext_f("Choose another file for {stream}", &stream));
         call(imp.open_button.upcast_ref(), &gettext_f("Open {stream}", &stream));
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &stream));
         call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &stream));
@@ -244,7 +259,10 @@ impl StreamCard {
 
     fn show_viewers(&self) {
         let Some(stream) = self.stream() else { return };
-        self.imp().viewers.set_label(&words::viewers(stream.viewers()));
+        let (imp, viewers, kbps) = (self.imp(), stream.viewers(), stream.bitrate());
+        imp.viewers.set_label(&words::viewers(viewers));
+        imp.bitrate.set_label(&words::bitrate(kbps));
+        imp.bitrate.set_visible(viewers > 0 && kbps > 0);
     }
 
     /// An open stream says nothing; one with a password has a lock; one that refuses everybody says why.
@@ -268,6 +286,7 @@ impl StreamCard {
         let words = words::stream_state(&state);
         let (icon, style) = look(&state);
 
+        imp.choose_button.set_visible(state.unusable_file().is_some());
         imp.state_word.set_label(&words.title);
         imp.state_icon.set_icon_name(Some(icon));
         for widget in [imp.state_icon.upcast_ref::<gtk::Widget>(), imp.state_word.upcast_ref()] {
@@ -311,7 +330,7 @@ impl StreamCard {
     }
 
     fn address(&self) -> Option<String> {
-        self.control().engine().address(&self.stream()?.path())
+        self.control().engine().address(&self.stream()?)
     }
 
     fn copy_address(&self) {

@@ -149,27 +149,17 @@ impl AccessGroup {
         row.connect_active_notify(move |row| {
             if !filling.get() {
                 let (name, may) = (name.clone(), row.is_active());
-                form.choose(move |stream| allow(stream, &name, may));
+                form.choose(move |stream| stream.access.read.allow(&name, may));
             }
         });
         row
     }
 }
 
-fn allow(stream: &mut StreamConfig, user: &str, may: bool) {
-    let mut readers = match &stream.access.read {
-        Readers::Anyone => Vec::new(),
-        Readers::Users(readers) => readers.clone(),
-    };
-    readers.retain(|reader| reader != user);
-    readers.extend(may.then(|| user.to_owned()));
-    stream.access.read = Readers::Users(readers);
-}
-
 /// Lets in who has a password: the first user, to whom others can be added; or a new one, where there is none.
 fn protect(form: &Form) {
     match form.control().config().users.first().cloned() {
-        Some(user) => form.choose(move |stream| allow(stream, &user.name, true)),
+        Some(user) => form.choose(move |stream| stream.access.read.allow(&user.name, true)),
         None => {
             glib::spawn_future_local(new_user(form.clone()));
         }
@@ -192,7 +182,7 @@ async fn new_user(form: Form) {
     let added = form.control().change(|config| {
         config.users.push(User { name: name.clone() });
         if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
-            allow(stream, &name, true);
+            stream.access.read.allow(&name, true);
         }
     });
     if let Err(error) = added.await {

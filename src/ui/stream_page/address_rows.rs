@@ -14,6 +14,8 @@ use std::cell::RefCell;
 struct Shown {
     places: Vec<Place>,
     path: String,
+    /// Whether it is read without encryption, and with.
+    ways: (bool, bool),
     logins: Vec<String>,
 }
 
@@ -33,7 +35,8 @@ impl AddressRows {
     pub fn show(&self) {
         let (control, stream) = (self.form.control(), self.form.stream());
         let places = control.engine().places().iter().cloned().collect();
-        let shown = Shown { places, path: stream.path(), logins: control.logins(&stream.id()) };
+        let ways = (stream.plain(), stream.encrypted());
+        let shown = Shown { places, path: stream.path(), ways, logins: control.logins(&stream.id()) };
         // Whoever is at one of the rows stays there.
         if self.shown.borrow().as_ref() == Some(&shown) {
             return;
@@ -52,12 +55,13 @@ impl AddressRows {
                     // Translators: {interface} is a network interface, such as “eth0”.
                     gettext_f("Address on {interface}", &[("interface", &likely.interface)])
                 };
-                rows.push(self.row(&title, likely, &shown).upcast());
+                rows.extend(self.rows_of(&title, likely, &shown).into_iter().map(Cast::upcast));
                 if !others.is_empty() {
                     let more = adw::ExpanderRow::builder().title(gettext("Other Addresses")).build();
-                    others
-                        .iter()
-                        .for_each(|place| more.add_row(&self.row(&words::place(place), place, &shown)));
+                    for place in others {
+                        let rows = self.rows_of(&words::place(place), place, &shown);
+                        rows.iter().for_each(|row| more.add_row(row));
+                    }
                     rows.push(more.upcast());
                 }
             }
@@ -67,8 +71,19 @@ impl AddressRows {
         self.shown.replace(Some(shown));
     }
 
-    fn row(&self, title: &str, place: &Place, shown: &Shown) -> adw::ActionRow {
-        let address = place.address(&shown.path);
+    /// One for each address there: the stream may be read without encryption, and with.
+    fn rows_of(&self, title: &str, place: &Place, shown: &Shown) -> Vec<adw::ActionRow> {
+        let addresses = place.addresses(self.form.stream());
+        let row = |address: String| {
+            // Translators: {place} is a title, such as “Address on eth0”.
+            let encrypted = || gettext_f("{place}, Encrypted", &[("place", title)]);
+            let title = if address.starts_with("rtsps:") { encrypted() } else { title.to_owned() };
+            self.row(&title, place, address, shown)
+        };
+        addresses.into_iter().map(row).collect()
+    }
+
+    fn row(&self, title: &str, place: &Place, address: String, shown: &Shown) -> adw::ActionRow {
         let row = property_row(title, &address);
         let words = [("address", address.as_str())];
 
@@ -105,8 +120,11 @@ impl AddressRows {
 
         let (form, at) = (self.form.clone(), place.clone());
         let name = gettext_f("Show the QR code of {address}", &words);
+        let encrypted = address.starts_with("rtsps:");
         row.add_suffix(&button("qr-code-symbolic", &gettext("Show QR Code"), &name, move |button| {
-            AddressDialog::new(form.control(), form.stream(), Some(&at)).present(Some(button));
+            let dialog = AddressDialog::new(form.control(), form.stream(), Some(&at));
+            dialog.set_encrypted(encrypted);
+            dialog.present(Some(button));
         }));
         let name = gettext_f("Copy {address}", &words);
         row.add_suffix(&button("edit-copy-symbolic", &gettext("Copy Address"), &name, move |button| {

@@ -98,7 +98,7 @@ impl Form {
         let problems = self.problems(stream);
         let meant = problems.iter().find(|problem| match &problem.field {
             Field::Stream { field, .. } => is_meant(*field),
-            Field::User { .. } => false,
+            Field::Server(_) | Field::User { .. } => false,
         });
         meant.map(crate::words::problem)
     }

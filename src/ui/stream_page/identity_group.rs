@@ -4,6 +4,7 @@ use super::form::Form;
 use super::text_row::TextRow;
 use crate::config::{StreamConfig, StreamField};
 use crate::i18n::gettext;
+use crate::ui::direction;
 use gtk::prelude::*;
 use std::rc::Rc;
 
@@ -20,6 +21,7 @@ impl IdentityGroup {
         let path = text_row(form, &gettext("Path of the Address"), StreamField::Path, |stream, text| {
             stream.path = text;
         });
+        direction::keep_typed(&path.row);
         name.add_to(&widget);
         path.add_to(&widget);
         Self { widget, name, path }

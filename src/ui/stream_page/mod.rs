@@ -3,7 +3,7 @@
 
 mod access_group;
 mod address_rows;
-mod choice_row;
+pub(super) mod choice_row;
 mod custom_row;
 mod form;
 mod identity_group;
@@ -15,7 +15,8 @@ mod preset_row;
 mod relay_rows;
 mod source_group;
 mod steps;
-mod text_row;
+pub(super) mod text_row;
+mod transport_group;
 mod user_dialog;
 mod viewers_group;
 
@@ -40,6 +41,7 @@ use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
+use transport_group::TransportGroup;
 
 /// The forms of the page.
 struct Groups {
@@ -51,6 +53,7 @@ struct Groups {
     overlays: OverlayGroup,
     loss: LossGroup,
     access: AccessGroup,
+    transports: TransportGroup,
 }
 
 mod imp {
@@ -190,6 +193,7 @@ impl StreamPage {
             overlays: OverlayGroup::new(&form),
             loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
+            transports: TransportGroup::new(&form),
             form,
         };
         for group in [
@@ -199,6 +203,7 @@ impl StreamPage {
             &groups.overlays.widget,
             &groups.loss.widget,
             &groups.access.widget,
+            &groups.transports.widget,
         ] {
             imp.settings.append(group);
         }
@@ -323,6 +328,7 @@ impl StreamPage {
         groups.overlays.show(&stream);
         groups.loss.show(&stream);
         groups.access.show(&stream);
+        groups.transports.show(&stream);
         self.show_addresses();
         self.show_waiting();
     }
@@ -390,7 +396,7 @@ impl StreamPage {
 
     fn copy_address(&self) {
         let stream = self.form().stream();
-        if let Some(address) = self.form().control().engine().address(&stream.path()) {
+        if let Some(address) = self.form().control().engine().address(stream) {
             given_address::copy(self, &address);
         }
     }

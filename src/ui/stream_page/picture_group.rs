@@ -8,6 +8,7 @@ use super::text_row::TextRow;
 use crate::config::{Bitrate, Codec, FrameRate, Rendition, Size, StreamConfig, StreamField};
 use crate::engine::Encoding;
 use crate::i18n::gettext;
+use crate::ui::direction;
 use crate::words;
 use adw::prelude::*;
 use std::cell::Cell;
@@ -58,7 +59,7 @@ impl PictureGroup {
                 title: gettext("Size"),
                 custom_title: gettext("Width x Height"),
                 choices: SIZES.to_vec(),
-                name: |size| words::size(*size),
+                name: |size| direction::kept(words::size(*size)),
                 read: read_size,
                 write: |size| match size {
                     Size::Source => String::new(),

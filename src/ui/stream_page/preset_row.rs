@@ -3,6 +3,7 @@
 use super::choice_row::ChoiceRow;
 use super::text_row::TextRow;
 use crate::i18n::gettext;
+use crate::ui::direction;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -49,6 +50,9 @@ impl<T: Copy + PartialEq + 'static> PresetRow<T> {
                 }
             },
         );
+
+        // Numbers and what is between them.
+        direction::keep_typed(&custom.row);
 
         let choices = preset.choices.iter().map(|value| (Some(*value), (preset.name)(value)));
         let other = (None, gettext("Custom"));

@@ -7,6 +7,7 @@ use crate::config::{
     Link, Password, Place, RelaySource, Source, StreamConfig, StreamField, Transport, relay_key,
 };
 use crate::i18n::gettext;
+use crate::ui::direction;
 use crate::ui::error_text::secret_error;
 use crate::ui::password_row;
 use crate::ui::problem_row::ProblemRow;
@@ -29,6 +30,7 @@ pub struct RelayRows {
 impl RelayRows {
     pub fn new(form: &Form) -> Self {
         let address = address_row(form);
+        direction::keep_typed(&address.row);
         let chosen = form.clone();
         let transports = [
             (Transport::Auto, gettext("Automatic")),

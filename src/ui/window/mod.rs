@@ -12,6 +12,7 @@ mod viewers;
 use super::add_dialog::AddDialog;
 use super::address_dialog::AddressDialog;
 use super::error_text::{open_error, secret_error};
+use super::given_address;
 use super::preferences::Preferences;
 use super::stream_card::StreamCard;
 use super::stream_page::StreamPage;
@@ -19,7 +20,7 @@ use super::toasts;
 use crate::config::Config;
 use crate::control::{ChangeError, Control, LeftOff};
 use crate::engine::{ServerError, ServerState, Stream};
-use crate::i18n::gettext;
+use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
@@ -32,6 +33,9 @@ use std::collections::BTreeSet;
 /// What needs a configuration that is served.
 const WITH_CONTROL: [&str; 6] =
     ["win.add", "win.paste", "win.preferences", "win.search", "win.undo", "win.redo"];
+
+/// Seconds in which a new address with its password is offered: time to read, and to look for the player.
+const OFFER_TIME: u32 = 15;
 
 mod imp {
     use super::*;
@@ -109,6 +113,12 @@ mod imp {
             });
             class.install_action("win.show-address-stream", string, |window, _, id| {
                 window.show_address(&text(id.cloned()));
+            });
+            class.install_action("win.copy-login-stream", string, |window, _, id| {
+                window.copy_login(&text(id.cloned()));
+            });
+            class.install_action_async("win.choose-file-stream", string, |window, _, id| async move {
+                window.choose_file(&text(id)).await;
             });
             class.install_action_async("win.remove-stream", string, |window, _, id| async move {
                 window.remove_stream(&text(id)).await;
@@ -433,6 +443,27 @@ impl Window {
     fn show_address(&self, id: &str) {
         if let (Some(control), Some(stream)) = (self.control(), self.live_stream(id)) {
             AddressDialog::new(control, &stream, None).present(Some(self));
+        }
+    }
+
+    /// Says that a stream with a password was added, and offers its address to be handed out.
+    pub(super) fn offer_login(&self, id: &str) {
+        let Some(stream) = self.live_stream(id) else { return };
+        // Translators: {stream} is the name of a stream.
+        let title = gettext_f("“{stream}” asks for a password", &[("stream", &stream.name())]);
+        let toast = adw::Toast::builder().title(title).use_markup(false).timeout(OFFER_TIME).build();
+        toast.set_button_label(Some(&gettext("_Copy Address With Password")));
+        toast.set_action_name(Some("win.copy-login-stream"));
+        toast.set_action_target_value(Some(&id.to_variant()));
+        self.imp().toasts.add_toast(toast);
+    }
+
+    fn copy_login(&self, id: &str) {
+        if let (Some(control), Some(stream)) = (self.control(), self.live_stream(id))
+            && let Some(user) = control.logins(id).first()
+            && let Some(address) = control.engine().address(&stream)
+        {
+            given_address::copy_with_password(&*self.imp().toasts, control, &address, user);
         }
     }
 

@@ -2,10 +2,14 @@
 
 use super::super::error_text::secret_error;
 use super::super::toasts;
+use super::super::video_files;
 use super::{Window, rename_dialog};
-use crate::config::{Config, StreamConfig, suggest_path};
+use crate::config::{Config, Source, StreamConfig, suggest_path};
+use crate::engine::Stream;
 use crate::i18n::gettext_f;
 use adw::subclass::prelude::*;
+use gio::prelude::*;
+use std::path::Path;
 
 impl Window {
     /// The configuration with the place of a stream in it, if it is there still.
@@ -25,6 +29,26 @@ impl Window {
         self.change(|config| {
             if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
                 edit(stream);
+            }
+        })
+        .await;
+    }
+
+    /// Asks for a file in the place of the one that cannot be used.
+    pub(super) async fn choose_file(&self, id: &str) {
+        let streams = self.control().map(|control| control.engine().streams());
+        let is_meant = |stream: &Stream| stream.id() == id;
+        let unusable = streams
+            .and_then(|streams| streams.iter::<Stream>().flatten().find(is_meant))
+            .and_then(|stream| stream.state().unusable_file().map(Path::to_owned));
+        let Some(unusable) = unusable else { return };
+        let chosen = video_files::choose(self).await;
+        self.change_stream(id, |stream| {
+            if let Source::File(source) = &mut stream.source
+                && let Some(place) = source.locations.iter().position(|file| *file == unusable)
+                && !chosen.is_empty()
+            {
+                source.locations.splice(place..=place, chosen);
             }
         })
         .await;

@@ -216,6 +216,12 @@ def user(window):
     window.find("Remove User")
 
 
+def rights(window):
+    preferences(window)
+    window.press("Rights")
+    window.find("ann may watch Lobby")
+
+
 def rename(window):
     window.focus("Turn on Lobby")
     window.key("F2")
@@ -277,6 +283,7 @@ PAGES = {
     "users": (CONFIG, users),
     "add-user": (CONFIG, add_user),
     "user": (CONFIG, user),
+    "rights": (CONFIG, rights),
     "shortcuts": (CONFIG, shortcuts),
     "about": (CONFIG, lambda window: window.choose("Main Menu", 4)),
 }

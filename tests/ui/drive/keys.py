@@ -1,8 +1,7 @@
 """The window used by keys alone, following the focus as it is told over AT-SPI."""
 
-import time
-
-from drive.program import Atspi, GLib
+from drive.focus import Focus
+from drive.program import GLib
 
 # More stops than any page has.
 MANY = 150
@@ -13,27 +12,11 @@ class Keys:
 
     def __init__(self, window):
         self.window = window
-        self.met = []
-        self.listener = Atspi.EventListener.new(self.focus_came)
-        self.listener.register("object:state-changed:focused")
-
-    def focus_came(self, event):
-        if event.detail1:
-            self.met.append(event.source)
+        self.focus = Focus()
 
     def type(self, *keys):
         """What has the focus afterwards, if it moved."""
-        self.met.clear()
-        self.window.key(*keys)
-        end = time.monotonic() + 1
-        context = GLib.MainContext.default()
-        # What it moved over on its way is told first.
-        while time.monotonic() < end:
-            if not context.iteration(False):
-                if self.met:
-                    break
-                time.sleep(0.005)
-        return self.met[-1] if self.met else None
+        return self.focus.after(lambda: self.window.key(*keys), 1)
 
     def go_to(self, name, key="Tab"):
         for _ in range(MANY):
@@ -58,7 +41,7 @@ class Keys:
         raise AssertionError("Escape does not leave the dialog")
 
     def end(self):
-        self.listener.deregister("object:state-changed:focused")
+        self.focus.end()
 
 
 def within_dialog(node):

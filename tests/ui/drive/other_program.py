@@ -3,9 +3,14 @@
 As a script: other_program.py files PATH… | text TEXT | paste
 """
 
+import itertools
 import select
 import subprocess
 import sys
+import time
+
+# Seconds: a busy machine is no failure.
+DEADLINE = 60
 
 
 def pointer(*command):
@@ -38,12 +43,13 @@ class OtherProgram:
         pointer("mouseup", 1)
 
     def move_until(self, line, over, place):
-        for step in range(100):
-            pointer("mousemove", "--window", over, place + step % 20, place)
+        end = time.monotonic() + DEADLINE
+        for step in itertools.cycle(range(20)):
+            assert time.monotonic() < end, f"the drag is not {line}"
+            pointer("mousemove", "--window", over, place + step, place)
             if select.select([self.program.stdout], [], [], 0.05)[0]:
                 assert self.program.stdout.readline() == f"{line}\n"
                 return
-        raise AssertionError(f"the drag is not {line}")
 
     def __exit__(self, *_):
         self.program.kill()
@@ -53,7 +59,7 @@ class OtherProgram:
 def clipboard():
     """The text that was copied last, by whatever program."""
     command = [sys.executable, __file__, "paste"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.removesuffix("\n")
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=DEADLINE).stdout.removesuffix("\n")
 
 
 def main():

@@ -18,6 +18,8 @@ import gi
 gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, Gio, GLib  # noqa: E402
 
+from drive.focus import Focus  # noqa: E402
+
 # A busy machine is no failure. Milliseconds: of each question, and of the first ones of a program.
 Atspi.set_timeout(10_000, 20_000)
 
@@ -25,7 +27,10 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 PROGRAM = os.environ.get("HEADWATER_PROGRAM") or os.path.join(
     os.environ.get("CARGO_TARGET_DIR", os.path.join(TOP, "target")), "debug", "headwater"
 )
-DEADLINE = 20.0
+# Seconds, after which what did not happen will not: CI is slow, and other work may run beside it.
+DEADLINE = 60.0
+# Seconds in which the focus moves after a key.
+PATIENCE = 2.0
 PRESSED = ("button", "push button", "toggle button", "check box", "switch", "page tab")
 
 
@@ -93,6 +98,9 @@ class Window:
             "LC_ALL": "C.UTF-8",
             "XDG_STATE_HOME": os.path.join(self.folder.name, "state"),
         } | environment
+        self.heard = []
+        self.listener = Atspi.EventListener.new(lambda event: self.heard.append(str(event.any_data)))
+        self.listener.register("object:announcement")
         self.start()
 
     def start(self):
@@ -146,9 +154,22 @@ class Window:
             ),
         )
 
-    def is_sensitive(self, name):
-        """Whether a button can be pressed."""
-        return self.find(name, "button").get_state_set().contains(Atspi.StateType.SENSITIVE)
+    def is_sensitive(self, name, role="button"):
+        """Whether it can be pressed."""
+        return self.find(name, role).get_state_set().contains(Atspi.StateType.SENSITIVE)
+
+    def hears(self, sentence):
+        """Waits until a screen reader was told it, as of a toast, which is gone soon. Each is heard once."""
+
+        def heard():
+            while GLib.MainContext.default().iteration(False):
+                pass
+            place = next((place for place, text in enumerate(self.heard) if sentence in text), None)
+            if place is not None:
+                del self.heard[: place + 1]
+            return place is not None
+
+        wait_for(f"{sentence} to be heard", heard)
 
     def gone(self, name):
         wait_for(f"{name} gone", lambda: all(node.get_name() != name for node in self.nodes()))
@@ -225,31 +246,37 @@ class Window:
 
         wait_for(f"{names} left", left)
 
-    def focus(self, name):
-        """Goes there as one does without a pointer."""
-        self.find(name)
+    def tab_to(self, what, is_meant):
+        """Goes to the first thing of which this is true, as one does without a pointer."""
+        wait_for(what, lambda: any(map(is_meant, self.nodes())))
+        focused = lambda node: node.get_state_set().contains(Atspi.StateType.FOCUSED)  # noqa: E731
+        if any(is_meant(node) and focused(node) for node in self.nodes()):
+            return
+        focus, is_late = Focus(), False
 
         def there():
-            for node in self.nodes():
-                if node.get_name() == name and node.get_state_set().contains(Atspi.StateType.FOCUSED):
-                    return True
-            self.key("Tab")
+            nonlocal is_late
+            node = focus.after(lambda: self.key("Tab"), PATIENCE)
+            if node is None:
+                # It has not heard the key yet, or this one moves nothing.
+                is_late = True
+            elif is_meant(node):
+                # Of keys that it hears late, another one may be on its way.
+                after = focus.after(lambda: None, PATIENCE) if is_late else None
+                return after is None or is_meant(after)
             return False
 
-        wait_for(f"focus on {name}", there)
+        try:
+            wait_for(f"focus on {what}", there)
+        finally:
+            focus.end()
+
+    def focus(self, name):
+        self.tab_to(name, lambda node: node.get_name() == name)
 
     def go_to(self, name, role):
         """Like focus, where several things have the same name."""
-
-        def there():
-            for node in self.nodes():
-                if (node.get_name(), node.get_role_name()) == (name, role):
-                    if node.get_state_set().contains(Atspi.StateType.FOCUSED):
-                        return True
-            self.key("Tab")
-            return False
-
-        wait_for(f"focus on {name}", there)
+        self.tab_to(f"{role} {name}", lambda node: (node.get_name(), node.get_role_name()) == (name, role))
 
     def enter(self, name):
         """Presses by keys: GTK 4.18 gives a row that is a button no action."""

@@ -3,6 +3,9 @@
 import subprocess
 from urllib.parse import quote
 
+# Seconds: a busy machine is no failure.
+DEADLINE = 30
+
 
 def login(url, user, password):
     """The address with which a user comes in."""
@@ -13,7 +16,7 @@ def probe(url):
     """Width and height that a reader gets."""
     command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=width,height", "-of", "csv=p=0"]
     try:
-        return subprocess.run([*command, url], capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run([*command, url], capture_output=True, text=True, timeout=DEADLINE).stdout.strip()
     except subprocess.TimeoutExpired:
         return ""
 
@@ -22,7 +25,7 @@ def brightest(url):
     """The brightest point of a decoded picture: black is 16."""
     command = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url]
     command += ["-frames:v", "1", "-pix_fmt", "yuv420p", "-f", "rawvideo", "-"]
-    picture = subprocess.run(command, capture_output=True, timeout=20).stdout
+    picture = subprocess.run(command, capture_output=True, timeout=DEADLINE).stdout
     # The upper two thirds of the bytes are brightness.
     return max(picture[: len(picture) * 2 // 3], default=0)
 

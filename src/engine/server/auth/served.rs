@@ -54,7 +54,7 @@ impl Served {
             mounts.add_factory(&mount.path, factory);
         }
         let (refusals, _woken) = RefusalReports::new(&Arc::default());
-        let auth = Auth::new(refusals);
+        let auth = Auth::new(Arc::new(Ways::new(&Arc::default())), refusals);
         auth.set_table(table);
         server.set_auth(Some(&auth));
         server.attach(Some(&context)).unwrap();

@@ -1,0 +1,180 @@
+//! Multicast, between two network namespaces that the test makes: a server in one, readers in the other.
+
+use crate::program::{Home, Program, Stream, config, finish, shared, words};
+
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
+/// TEST-NET-1 and TEST-NET-2 (RFC 5737): two networks of the server.
+const SERVER: &str = "192.0.2.1";
+
+/// Two computers with two cables between them.
+struct Network {
+    server: String,
+    reader: String,
+}
+
+impl Network {
+    /// None where this system lets nobody make namespaces.
+    fn new() -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let network = Self { server: format!("hws{id}"), reader: format!("hwr{id}") };
+        let (server, reader) = (&network.server, &network.reader);
+        if !ip(&format!("netns add {server}")) {
+            eprintln!("not tried: namespaces cannot be made here");
+            return None;
+        }
+        let made = [
+            format!("netns add {reader}"),
+            format!("-n {server} link add cam0 type veth peer name eye0 netns {reader}"),
+            format!("-n {server} link add cam1 type veth peer name eye1 netns {reader}"),
+            format!("-n {server} address add {SERVER}/24 dev cam0"),
+            format!("-n {server} address add 198.51.100.1/24 dev cam1"),
+            format!("-n {reader} address add 192.0.2.2/24 dev eye0"),
+            format!("-n {reader} address add 198.51.100.2/24 dev eye1"),
+        ];
+        let links = [
+            (server, "lo"),
+            (server, "cam0"),
+            (server, "cam1"),
+            (reader, "lo"),
+            (reader, "eye0"),
+            (reader, "eye1"),
+        ];
+        let up = links.map(|(at, link)| format!("-n {at} link set {link} up"));
+        for command in made.into_iter().chain(up) {
+            assert!(ip(&command), "ip {command}");
+        }
+        Some(network)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        ip(&format!("netns delete {}", self.server));
+        ip(&format!("netns delete {}", self.reader));
+    }
+}
+
+fn ip(arguments: &str) -> bool {
+    let output = Command::new("ip").args(arguments.split(' ')).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn inside(namespace: &str, command: &Command) -> Command {
+    let mut inside = Command::new("ip");
+    inside.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => inside.env(name, value),
+            None => inside.env_remove(name),
+        };
+    }
+    inside
+}
+
+fn serve(network: &Network, streams: &[Stream], users: &[&str]) -> Program {
+    let server = format!("port = 8554\nlisten = \"{SERVER}\"\n\n[server.multicast]\ninterface = \"cam1\"\n");
+    let home = Home::new(&config(users, streams).replacen("port = 0\n", &server, 1));
+    if let Some(user) = users.first() {
+        home.set_password(user, "pear");
+    }
+    let command = inside(&network.server, &home.command(&["--headless"]));
+    home.start(command)
+}
+
+/// A reader in the other namespace: one request after the other by bash's own sockets.
+fn ask(network: &Network, requests: &str) -> String {
+    let script =
+        format!("exec 3<>/dev/tcp/{SERVER}/8554; printf '%b' '{requests}' >&3; timeout 2 cat <&3; true");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]);
+    words(&finish(inside(&network.reader, &command), ""))
+}
+
+/// What comes in by this interface for this group and port: one packet, and the hops that it had left.
+fn listen(network: &Network, group: &str, port: &str, interface_address: &str) -> Child {
+    const SCRIPT: &str = "
+import socket, sys
+group, port, interface = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((group, port))
+IP_RECVTTL = 12  # Linux; Python does not name it
+s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton(interface))
+s.settimeout(float(sys.argv[4]))
+try:
+    data, more, _, _ = s.recvmsg(2000, 100)
+    print(len(data), int.from_bytes(more[0][2], 'little'))
+except TimeoutError:
+    print('nothing')
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", SCRIPT, group, port, interface_address, "20"]);
+    inside(&network.reader, &command).stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap()
+}
+
+fn part<'a>(answer: &'a str, name: &str) -> &'a str {
+    let start = answer.find(name).unwrap_or_else(|| panic!("no {name} in {answer}")) + name.len();
+    answer[start..].split([';', '\r', '\n']).next().unwrap()
+}
+
+#[test]
+fn multicast_leaves_by_the_interface_chosen_for_the_next_network_alone() {
+    let _turn = shared();
+    let Some(network) = Network::new() else { return };
+    let streams = [
+        Stream::pattern("lobby", "ball").picture(SMALL).transports(&["multicast", "tcp"]),
+        Stream::pattern("hall", "ball").picture(SMALL).transports(&["multicast"]),
+        Stream::pattern("quiet", "ball").picture(SMALL),
+    ];
+    let mut program = serve(&network, &streams, &[]);
+    let urls = ["lobby", "hall", "quiet"].map(|name| program.address(name));
+
+    let set_up = |url: &str, offer: &str| {
+        ask(
+            &network,
+            &format!("SETUP {url}/stream=0 RTSP/1.0\\r\\nCSeq: 1\\r\\nTransport: {offer}\\r\\n\\r\\n"),
+        )
+    };
+    // What a reader wants of address and hops is not asked for.
+    let wish = "RTP/AVP;multicast;destination=239.1.2.3;port=7000-7001;ttl=255";
+    let (lobby, hall) = (set_up(&urls[0], wish), set_up(&urls[1], "RTP/AVP;multicast"));
+    let group = |answer: &str| part(answer, "destination=").to_owned();
+    assert!(group(&lobby).starts_with("239.255.84."), "{lobby}");
+    assert_eq!((part(&lobby, "ttl="), part(&lobby, "port=")), ("1", "5004-5005"), "{lobby}");
+    assert_eq!(part(&hall, "port="), "5004-5005", "{hall}");
+    assert_ne!(group(&lobby), group(&hall), "each stream has its own group");
+    assert!(set_up(&urls[1], "RTP/AVP;unicast;client_port=7000-7001").contains("RTSP/1.0 461"));
+    assert!(set_up(&urls[2], "RTP/AVP;multicast").contains("RTSP/1.0 461"), "nobody has asked for it");
+
+    // A player, and packets as they are on the wire: by the interface chosen, with one hop, and by no other.
+    let seen = listen(&network, &group(&lobby), "5004", "198.51.100.2");
+    let mut player = Command::new("gst-launch-1.0");
+    player.args(["-q", "rtspsrc", &format!("location={}", urls[0]), "protocols=udp-mcast"]);
+    player.args(["multicast-iface=eye1", "!", "decodebin", "!", "identity", "eos-after=50", "!", "fakesink"]);
+    let played = finish(inside(&network.reader, &player), "");
+    assert!(played.status.success(), "{}", words(&played));
+    let seen = String::from_utf8(seen.wait_with_output().unwrap().stdout).unwrap();
+    assert!(seen.trim().ends_with(" 1"), "length and hops: {seen}");
+    program.stop();
+}
+
+#[test]
+fn a_protected_stream_asks_for_the_password_before_it_names_its_group() {
+    let _turn = shared();
+    let Some(network) = Network::new() else { return };
+    let stream = Stream::pattern("cellar", "ball").picture(SMALL).protected("guest", "basic");
+    let mut program = serve(&network, &[stream.transports(&["multicast"])], &["guest"]);
+    let url = program.address("cellar");
+    let offer = "Transport: RTP/AVP;multicast\\r\\n";
+    let request = |more: &str| format!("SETUP {url}/stream=0 RTSP/1.0\\r\\nCSeq: 1\\r\\n{offer}{more}\\r\\n");
+    assert!(ask(&network, &request("")).contains("RTSP/1.0 401"));
+    // guest:pear
+    let login = "Authorization: Basic Z3Vlc3Q6cGVhcg==\\r\\n";
+    assert!(ask(&network, &request(login)).contains("destination=239.255.84."));
+    program.stop();
+}
