@@ -6,6 +6,8 @@ mod address_rules;
 mod edit;
 mod file;
 mod folders;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod limits;
 mod lock;
 mod migrate;

@@ -129,3 +129,8 @@ fn kilobytes(text: &str, name: &str) -> u64 {
     let line = text.lines().find(|line| line.split(':').next() == Some(name));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default()
 }
+
+/// The files and sockets that a process has open.
+pub fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).expect("the process runs").count()
+}

@@ -3,8 +3,11 @@
 //! `cargo test --release --test bench` is the full form; with `-- --short` it takes less than a minute, and only
 //! tells working from broken. Figures are of this machine, and of a machine that does nothing else.
 
+mod crowd;
+mod crowds;
 #[cfg(feature = "gui")]
 mod desktop;
+mod floor;
 mod machine;
 mod quality;
 mod report;
@@ -12,6 +15,8 @@ mod serving;
 #[cfg(feature = "gui")]
 mod window;
 
+#[path = "../program/mangled_exchanges.rs"]
+mod mangled_exchanges;
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../program/program.rs"]
 mod program;
@@ -38,6 +43,10 @@ struct Arguments {
 
     /// Only what has one of these words in its name
     words: Vec<String>,
+
+    /// Is the program that others are measured against; it starts itself so
+    #[arg(long, value_name = "TRACE", hide = true)]
+    floor: Option<PathBuf>,
 }
 
 /// How much is measured.
@@ -74,10 +83,17 @@ const MEASUREMENTS: &[Measurement] = &[
     #[cfg(feature = "gui")]
     ("scrolling", window::scrolling),
     ("bare pipeline", serving::bare_pipeline),
+    ("crowds", crowds::crowds),
+    ("sessions", crowds::sessions),
+    ("mangled exchanges", crowds::mangled),
 ];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(trace) = arguments.floor {
+        floor::be(&trace);
+        return ExitCode::SUCCESS;
+    }
     let form = if arguments.short { Form::Short } else { Form::Full };
     let json =
         arguments.json.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench.json"));

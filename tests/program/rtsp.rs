@@ -3,8 +3,9 @@
 
 use base64::Engine as _;
 use md5::Digest as _;
+use rustix::net::{AddressFamily, SocketType};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -247,7 +248,7 @@ impl Client {
         let control = video_control(&described.body).expect("a picture in the description");
         let base = described.header("Content-Base").unwrap_or(&self.address).trim_end_matches('/').to_owned();
         let track = if control.starts_with("rtsp://") { control } else { format!("{base}/{control}") };
-        let udp = (transport == Transport::Udp).then(udp_pair);
+        let udp = (transport == Transport::Udp).then(|| udp_pair_at(Ipv4Addr::LOCALHOST));
         let wish = match &udp {
             None => "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned(),
             Some((rtp, rtcp)) => format!("RTP/AVP;unicast;client_port={}-{}", port(rtp), port(rtcp)),
@@ -428,19 +429,27 @@ fn take_datagrams(socket: &UdpSocket, arrivals: &Arrivals, open: &AtomicBool) {
     }
 }
 
-/// Two ports side by side, the first of them even (RFC 3550, 11).
-fn udp_pair() -> (UdpSocket, UdpSocket) {
+/// Two ports side by side at an address of this computer, the first of them even (RFC 3550, 11).
+pub fn udp_pair_at(address: Ipv4Addr) -> (UdpSocket, UdpSocket) {
     loop {
-        let first = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let first = UdpSocket::bind((address, 0)).unwrap();
         if port(&first).is_multiple_of(2)
-            && let Ok(second) = UdpSocket::bind(("127.0.0.1", port(&first) + 1))
+            && let Ok(second) = UdpSocket::bind((address, port(&first) + 1))
         {
             return (first, second);
         }
     }
 }
 
-fn port(socket: &UdpSocket) -> u16 {
+/// Connects from one of the many addresses that this computer has, 127.0.0.0/8: a reader that is another one.
+pub fn connect_from(own: Ipv4Addr, server: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    rustix::net::bind(&socket, &SocketAddr::from((own, 0)))?;
+    rustix::net::connect(&socket, &server)?;
+    Ok(TcpStream::from(socket))
+}
+
+pub fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().unwrap().port()
 }
 

@@ -1,8 +1,9 @@
-//! What readers leave behind is cleared away.
+//! What readers leave behind is cleared away, and many of them have room.
 
-use crate::program::{PATIENCE, Program, Stream, shared};
+use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
 use crate::rtsp::{Client, Transport};
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,5 +37,30 @@ fn sessions_of_readers_that_vanish_are_cleared_away() {
         assert!(start.elapsed() < Duration::from_secs(90), "{now} open sockets, {before} before");
         thread::sleep(Duration::from_millis(500));
     }
+    program.stop();
+}
+
+#[test]
+fn more_connections_than_a_desktop_allows_at_first_are_served() {
+    const FILES: usize = 64;
+    let _turn = shared();
+    let home = Home::new(&config(&[], &[Stream::pattern("lobby", "ball")]));
+    let served = home.command(&["--headless"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -S -n {FILES}; exec \"$@\""), "sh"]);
+    command.arg(served.get_program()).args(served.get_args());
+    for (name, value) in served.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut program = home.start(command);
+    let address = program.address("lobby");
+    let mut clients: Vec<Client> = (0..2 * FILES).map(|_| Client::connect(&address)).collect();
+    for client in &mut clients {
+        assert_eq!(client.request("OPTIONS", &address, "").status, 200);
+    }
+    drop(clients);
     program.stop();
 }

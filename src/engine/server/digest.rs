@@ -1,6 +1,9 @@
 //! The credentials of a request, Basic (RFC 7617) and Digest (RFC 7616): their grammar, their check, the
 //! challenges and the nonces. Values only, no server and no clock of its own; used by `auth`.
 
+#[cfg(test)]
+mod fuzz;
+
 use crate::config::{Password, Scheme};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use md5::Digest;
@@ -360,12 +363,15 @@ fn quoted_string(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
-        match c {
+        let c = match c {
             '"' => return Some((value, &text[at + 1..])),
-            '\\' => value.push(chars.next()?.1),
-            c if c.is_control() && c != '\t' => return None,
-            c => value.push(c),
+            '\\' => chars.next()?.1,
+            c => c,
+        };
+        if c.is_control() && c != '\t' {
+            return None;
         }
+        value.push(c);
     }
     None
 }
@@ -468,6 +474,7 @@ mod tests {
             ", opaque=\"open",                           // no second quote
             ", opaque=\"open\\",                         // nor an escaped character
             ", opaque=\"a\nb\"",                         // a line break within
+            ", opaque=\"a\\\u{2}b\"",                    // nor, escaped, another control character
             ", opaque=\"a\" b",                          // no comma
             ", opaque",                                  // no value
             ", opaque=",                                 // nor here
