@@ -7,8 +7,9 @@ use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
 use gst_utils::StreamProducer;
 use gst_utils::streamproducer::{ConsumptionLink, ProducerSettings};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Instant;
 
 /// One rendition's encoded pictures.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Feed {
     producer: StreamProducer,
     /// How many media, and so readers, need the encoder.
     demand: AtomicUsize,
+    bytes_sent: AtomicU64,
     commands: mpsc::Sender<Command>,
     shared: Mutex<Shared>,
 }
@@ -41,8 +43,13 @@ impl Feed {
         let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
         // The end of a source is no end for the readers.
         producer.set_forward_events([]);
-        let feed =
-            Arc::new(Self { producer, demand: AtomicUsize::new(0), commands, shared: Mutex::default() });
+        let feed = Arc::new(Self {
+            producer,
+            demand: AtomicUsize::new(0),
+            bytes_sent: AtomicU64::new(0),
+            commands,
+            shared: Mutex::default(),
+        });
         feed.keep_key_frames(&sink);
         Ok(feed)
     }
@@ -93,14 +100,23 @@ impl Feed {
         self.shared.lock().unwrap().serving = serving;
     }
 
+    /// Asks the encoder for a key frame at this moment, or soon after: a reader has come.
+    pub fn request_key_frame(&self, due: Instant) {
+        self.send(Command::KeyFrame(due));
+    }
+
+    /// What was handed to each reader on TCP that is served by a media of this feed, since the program began; in bytes.
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
+    }
+
+    pub fn count_sent(&self, bytes: usize) {
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Whether what comes is the slate: a sleeping stream is not described by that.
     pub fn set_covered(&self, covered: bool) {
         self.shared.lock().unwrap().covered = covered;
-    }
-
-    /// Asks the encoder for a key frame: a reader has come.
-    pub fn request_key_frame(&self) {
-        self.send(Command::KeyFrame);
     }
 
     /// The caps of the encoded pictures, once they are known.

@@ -2,10 +2,13 @@
 //! nothing waits for a source or for the main thread.
 
 mod auth;
+mod connections;
+mod descriptors;
 mod digest;
 mod drain;
 mod factory;
 mod ffi;
+mod key_frames;
 mod readers;
 mod refusals;
 mod timestamp_guard;
@@ -19,6 +22,7 @@ use super::feed::Feed;
 use super::state::{RefusalReason, ServerError};
 use crate::config::{Listen, ServerConfig};
 use auth::Auth;
+use connections::{Connections, News};
 use factory::Factory;
 use gio::prelude::*;
 use gst_rtsp::RTSPStatusCode;
@@ -26,26 +30,32 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
+use key_frames::KeyFrames;
 use readers::Readers;
 use refusals::{RefusalReports, Refusals};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
 const REQUEST_THREADS: i32 = 4;
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;
 /// The library removes sessions that timed out only when it is asked to.
 const SESSION_CLEANUP: Duration = Duration::from_secs(2);
-/// A connection that has taken nothing for so long is closed by the system. The library leaves a reader on TCP
-/// out after 10 s, but keeps its session for as long as it is connected.
+/// A connection that has taken nothing for so long is closed by the system, in case that `connections` did not.
 const STALLED: Duration = Duration::from_secs(20);
-/// A connection whose session has ended is closed after so many seconds, unless it begins another one. Else those
-/// of UDP readers that vanished stay open for ever.
+/// The connection of a UDP reader whose session has ended is closed after so many seconds, unless it begins another
+/// one. Else those of readers that vanished stay open for ever.
 const CONNECTION_AFTER_SESSION: i32 = 10;
+/// The longest body of a request, in bytes. None that is answered here needs one; a description that is announced
+/// (SDP) has some thousand.
+const LONGEST_BODY: u32 = 64 * 1024;
+/// How long nobody is accepted after that failed: there are no descriptors left, and the main loop must not spin.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(500);
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -92,6 +102,9 @@ impl Mounts {
     }
 }
 
+/// What accepts from a socket, or will again.
+type Accepting = Rc<RefCell<Option<glib::SourceId>>>;
+
 /// The server. Main thread only.
 #[derive(Debug)]
 pub struct Server {
@@ -101,9 +114,10 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    connections: Rc<Connections>,
     refusals: Refusals,
     time: TimeLine,
-    sockets: RefCell<Vec<(gio::Socket, glib::SourceId)>>,
+    sockets: RefCell<Vec<(gio::Socket, Accepting)>>,
     cleanup: RefCell<Option<glib::SourceId>>,
 }
 
@@ -117,16 +131,31 @@ impl Server {
         server.set_mount_points(Some(&factories));
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
+        server.set_content_length_limit(LONGEST_BODY);
         let mounts = Arc::new(Mounts::default());
         let refusals = Refusals::new(&mounts);
         let auth = Auth::new(refusals.reports());
         server.set_auth(Some(&auth));
 
         let readers = Readers::new(&sessions);
-        server.connect_client_connected({
-            let (mounts, auth, reports, refusals) =
-                (mounts.clone(), auth.clone(), readers.reports(), refusals.reports());
-            move |_, client| watch_client(client, &mounts, &auth, &reports, &refusals)
+        let connections =
+            Rc::new(Connections::new(&sessions, refusals.reports(), descriptors::raise_limit()));
+        let watch = ClientWatch {
+            mounts: mounts.clone(),
+            auth: auth.clone(),
+            reports: readers.reports(),
+            refusals: refusals.reports(),
+            key_frames: Arc::default(),
+        };
+        // Where it is accepted, which is here.
+        server.connect_local("client-connected", false, {
+            let connections = connections.clone();
+            move |values| {
+                let client: RTSPClient = values[1].get().expect("the signal has a client");
+                let news = connections.add(&client);
+                watch.begin(&client, news);
+                None
+            }
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
             let sessions = sessions.clone();
@@ -144,6 +173,7 @@ impl Server {
             mounts,
             auth,
             readers,
+            connections,
             refusals,
             time,
             sockets: RefCell::default(),
@@ -199,9 +229,14 @@ impl Server {
             socket.set_option(ffi::IPPROTO_IPV6, ffi::IPV6_V6ONLY, 1).map_err(failed)?;
         }
         // Connections inherit it from the socket that accepts them.
-        socket
-            .set_option(ffi::IPPROTO_TCP, ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32)
-            .map_err(failed)?;
+        for (option, value) in [
+            (ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32),
+            (ffi::TCP_KEEPIDLE, connections::PROBE_AFTER),
+            (ffi::TCP_KEEPINTVL, connections::PROBE_EACH),
+        ] {
+            socket.set_option(ffi::IPPROTO_TCP, option, value).map_err(failed)?;
+        }
+        socket.set_keepalive(true);
         socket.set_blocking(false);
         socket.set_listen_backlog(BACKLOG);
         socket.bind(&gio::InetSocketAddress::from(address), true).map_err(failed)?;
@@ -211,27 +246,17 @@ impl Server {
             .map_err(failed)?
             .downcast::<gio::InetSocketAddress>()
             .expect("a TCP socket has an internet address");
-        let source = gio::prelude::SocketExtManual::create_source(
-            &socket,
-            glib::IOCondition::IN,
-            gio::Cancellable::NONE,
-            None,
-            glib::Priority::DEFAULT,
-            {
-                let server = self.server.clone();
-                move |socket, condition| {
-                    let _ = RTSPServer::io_func(socket, condition, &server);
-                    glib::ControlFlow::Continue
-                }
-            },
-        );
-        self.sockets.borrow_mut().push((socket, source.attach(None)));
+        let source = Rc::default();
+        accept_from(&socket, &self.server, &self.connections, &source);
+        self.sockets.borrow_mut().push((socket, source));
         Ok(SocketAddr::new(address.ip(), local.port()))
     }
 
     pub fn stop_listening(&self) {
         for (socket, source) in self.sockets.take() {
-            source.remove();
+            if let Some(source) = source.take() {
+                source.remove();
+            }
             let _ = socket.close();
         }
     }
@@ -280,6 +305,7 @@ impl Server {
         if let Some(cleanup) = self.cleanup.take() {
             cleanup.remove();
         }
+        self.connections.stop();
         let (sessions, server) = (self.sessions.clone(), self.server.clone());
         let ended = blocking::unblock(move || {
             server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
@@ -312,38 +338,84 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     }
 }
 
-fn watch_client(
-    client: &RTSPClient,
-    mounts: &Arc<Mounts>,
-    auth: &Auth,
-    reports: &readers::Reports,
-    refusals: &RefusalReports,
-) {
-    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
-    // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
-    let refuse = {
-        let (mounts, refusals) = (mounts.clone(), refusals.clone());
-        move |_: &RTSPClient, context: &RTSPContext| match ffi::request_path(context)
-            .and_then(|path| mounts.find(&path))
+/// Lets the library accept from this socket; `source` is what does so now.
+fn accept_from(socket: &gio::Socket, server: &RTSPServer, connections: &Rc<Connections>, source: &Accepting) {
+    let accepts = gio::prelude::SocketExtManual::create_source(
+        socket,
+        glib::IOCondition::IN,
+        gio::Cancellable::NONE,
+        None,
+        glib::Priority::DEFAULT,
         {
-            Some(mount) if !mount.feed.is_serving() => {
-                refusals.tell(context, RefusalReason::SourceNotDelivering);
-                RTSPStatusCode::ServiceUnavailable
+            let (server, connections, source) = (server.clone(), connections.clone(), source.clone());
+            move |socket, condition| {
+                let before = connections.accepted();
+                let _ = RTSPServer::io_func(socket, condition, &server);
+                if connections.accepted() > before {
+                    return glib::ControlFlow::Continue;
+                }
+                let (again, server, connections) = (socket.clone(), server.clone(), connections.clone());
+                let then = source.clone();
+                source.replace(Some(glib::timeout_add_local_once(NO_DESCRIPTORS, move || {
+                    accept_from(&again, &server, &connections, &then);
+                })));
+                glib::ControlFlow::Break
             }
-            _ => RTSPStatusCode::Ok,
+        },
+    );
+    source.replace(Some(accepts.attach(None)));
+}
+
+/// What the requests of all clients are answered with.
+#[derive(Clone)]
+struct ClientWatch {
+    mounts: Arc<Mounts>,
+    auth: Auth,
+    reports: readers::Reports,
+    refusals: RefusalReports,
+    key_frames: Arc<KeyFrames>,
+}
+
+impl ClientWatch {
+    fn begin(&self, client: &RTSPClient, news: Arc<News>) {
+        // No request waits for a source: where there is no picture to be had, the answer is "not now", at once.
+        let refuse = {
+            let watch = self.clone();
+            move |_: &RTSPClient, context: &RTSPContext| match watch.mount(context) {
+                Some(mount) if !mount.feed.is_serving() => {
+                    watch.refusals.tell(context, RefusalReason::SourceNotDelivering);
+                    RTSPStatusCode::ServiceUnavailable
+                }
+                _ => RTSPStatusCode::Ok,
+            }
+        };
+        client.connect_pre_describe_request(refuse.clone());
+        client.connect_pre_setup_request(refuse);
+        let watch = self.clone();
+        client.connect_play_request(move |client, context| watch.plays(client, context, &news));
+    }
+
+    fn mount(&self, context: &RTSPContext) -> Option<Mount> {
+        self.mounts.find(&ffi::request_path(context)?)
+    }
+
+    /// A PLAY was answered.
+    fn plays(&self, client: &RTSPClient, context: &RTSPContext, news: &News) {
+        let Some(mount) = self.mount(context) else { return };
+        // The reader's transport is active by now, so that the key frame reaches it.
+        let address = ffi::peer_address(context).unwrap_or_default();
+        mount.feed.request_key_frame(self.key_frames.ask(&address, &mount.stream, Instant::now()));
+        if let Some(session) = context.session().and_then(|session| session.sessionid()) {
+            let feed = ffi::is_interleaved(context).then(|| mount.feed.clone());
+            if feed.is_none() {
+                // Not for one on TCP: the library then sets a timer when the session is removed, and ends the process
+                // by an assertion where the connection is closed in that moment.
+                client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+            }
+            news.playing(&session, feed);
         }
-    };
-    client.connect_pre_describe_request(refuse.clone());
-    client.connect_pre_setup_request(refuse);
-    client.connect_play_request({
-        let (mounts, auth, reports) = (mounts.clone(), auth.clone(), reports.clone());
-        move |client, context| {
-            let Some(mount) = ffi::request_path(context).and_then(|path| mounts.find(&path)) else { return };
-            // The reader's transport is active by now, so that the key frame reaches it.
-            mount.feed.request_key_frame();
-            reports.playing(client, context, &mount.stream, auth.user_of(client));
-        }
-    });
+        self.reports.playing(client, context, &mount.stream, self.auth.user_of(client));
+    }
 }
 
 #[cfg(test)]
