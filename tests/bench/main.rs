@@ -8,6 +8,7 @@ mod desktop;
 mod machine;
 mod quality;
 mod report;
+mod resets;
 mod serving;
 #[cfg(feature = "gui")]
 mod window;
@@ -63,6 +64,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("waking", serving::waking),
     ("joining", serving::joining),
     ("memory", serving::memory),
+    ("resets", resets::resets),
     #[cfg(feature = "gui")]
     ("start", window::start),
     #[cfg(feature = "gui")]
