@@ -9,6 +9,7 @@ use gst_utils::StreamProducer;
 use gst_utils::streamproducer::{ConsumptionLink, ProducerSettings};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Instant;
 
 /// One rendition's encoded pictures.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Feed {
     demand: AtomicUsize,
     /// Of the encoded pictures, since the start.
     bytes: AtomicU64,
+    bytes_sent: AtomicU64,
     commands: mpsc::Sender<Command>,
     shared: Mutex<Shared>,
 }
@@ -47,6 +49,7 @@ impl Feed {
             producer,
             demand: AtomicUsize::default(),
             bytes: AtomicU64::default(),
+            bytes_sent: AtomicU64::default(),
             commands,
             shared: Mutex::default(),
         });
@@ -108,14 +111,23 @@ impl Feed {
         self.shared.lock().unwrap().serving = serving;
     }
 
+    /// Asks the encoder for a key frame at this moment, or soon after: a reader has come.
+    pub fn request_key_frame(&self, due: Instant) {
+        self.send(Command::KeyFrame(due));
+    }
+
+    /// What was handed to each reader on TCP that is served by a media of this feed, since the program began; in bytes.
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
+    }
+
+    pub fn count_sent(&self, bytes: usize) {
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Whether what comes is the slate: a sleeping stream is not described by that.
     pub fn set_covered(&self, covered: bool) {
         self.shared.lock().unwrap().covered = covered;
-    }
-
-    /// Asks the encoder for a key frame: a reader has come.
-    pub fn request_key_frame(&self) {
-        self.send(Command::KeyFrame);
     }
 
     /// The caps of the encoded pictures, once they are known.

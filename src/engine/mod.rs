@@ -7,6 +7,7 @@
 //! The engine is told what to do by a configuration alone, and answers by properties and lists.
 
 mod addresses;
+mod allowance;
 mod change;
 mod clock;
 mod elements;

@@ -2,6 +2,7 @@
 //! changing a pipeline's state can wait for a device or a decoder, and that is nobody's business but this
 //! thread's.
 
+use super::allowance::Allowance;
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::pipeline::{Callbacks, Format, Graph, LastPicture};
@@ -19,6 +20,9 @@ const FIRST_PICTURE: Duration = Duration::from_secs(10);
 const WATCH: Duration = Duration::from_millis(250);
 /// Key frames on demand are at least so far apart: each costs as much as many ordinary ones.
 const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
+/// So many readers get their own key frame when they come at once, from wherever; then one each second serves all.
+const KEY_FRAMES_AT_ONCE: u32 = 100;
+const THEN_KEY_FRAME_EACH: Duration = Duration::from_secs(1);
 
 /// What a stream's thread is asked to do, or told.
 #[derive(Debug)]
@@ -33,8 +37,8 @@ pub enum Command {
     Demand,
     /// The feed has its first key frame.
     Described,
-    /// A reader wants a key frame.
-    KeyFrame,
+    /// A reader is due for a key frame at this moment. One that was made meanwhile is as good.
+    KeyFrame(Instant),
     AddBranch(u64, gst::Bin),
     RemoveBranch(u64),
     /// From a graph's callbacks; `graph` tells those of graphs that are gone.
@@ -90,6 +94,7 @@ struct Runner {
     attempt: u32,
     retry_at: Option<Instant>,
     key_frame_at: Option<Instant>,
+    key_frames: Allowance,
     last_key_frame: Instant,
     /// The picture count when it was last looked at, and since when it has stood there.
     watched: (u64, Instant),
@@ -133,6 +138,7 @@ pub fn spawn(
         attempt: 0,
         retry_at: None,
         key_frame_at: None,
+        key_frames: Allowance::new(KEY_FRAMES_AT_ONCE, THEN_KEY_FRAME_EACH, now),
         last_key_frame: now,
         watched: (0, now),
         watch_at: now,
@@ -216,12 +222,17 @@ impl Runner {
                 Ok(())
             }
             Command::Demand | Command::Described => self.look_after_demand(),
-            Command::KeyFrame => {
-                let due = self.last_key_frame + KEY_FRAME_SPACING;
-                if due <= Instant::now() {
+            Command::KeyFrame(due) => {
+                let now = Instant::now();
+                let due = due.max(self.last_key_frame + KEY_FRAME_SPACING);
+                if self.key_frame_at.is_some_and(|planned| planned <= due) {
+                    return Ok(());
+                }
+                let due = due.max(self.key_frames.take(now));
+                if due <= now {
                     self.send_key_frame_request();
                 } else {
-                    self.key_frame_at = Some(due);
+                    self.key_frame_at = Some(self.key_frame_at.map_or(due, |planned| planned.min(due)));
                 }
                 Ok(())
             }

@@ -11,6 +11,7 @@ mod floor;
 mod machine;
 mod quality;
 mod report;
+mod resets;
 mod serving;
 #[cfg(feature = "gui")]
 mod window;
@@ -72,6 +73,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("waking", serving::waking),
     ("joining", serving::joining),
     ("memory", serving::memory),
+    ("resets", resets::resets),
     #[cfg(feature = "gui")]
     ("start", window::start),
     #[cfg(feature = "gui")]

@@ -12,12 +12,13 @@ fn late_readers_get_a_key_frame_at_once() {
     let address = program.address("lobby");
     let first = Client::connect(&address).play(Transport::Tcp);
     first.wait_for("key frame", PATIENCE, |packet| packet.key);
-    let mut waits: Vec<Duration> = (0..20u32)
+    // Each on a computer of its own: those of one have a limit.
+    let mut waits: Vec<Duration> = (0..20u8)
         .map(|n| {
             // At another place of the group of pictures each time.
             thread::sleep(Duration::from_millis(170));
             let transport = if n.is_multiple_of(2) { Transport::Tcp } else { Transport::Udp };
-            let reader = Client::connect(&address).play(transport);
+            let reader = Client::connect_from([127, 0, 4, n + 1], &address).play(transport);
             let key = reader.wait_for("key frame", PATIENCE, |packet| packet.key);
             let wait = key.at - reader.asked;
             reader.leave();

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use md5::Digest as _;
 use rustix::net::{AddressFamily, SocketType};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -132,8 +132,21 @@ pub struct Client {
 impl Client {
     /// Connects to the host and port of this address.
     pub fn connect(address: &str) -> Self {
-        let host = address.strip_prefix("rtsp://").expect("an address").split('/').next().unwrap();
-        let socket = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
+        let host = host(address);
+        Self::on(address, TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}")))
+    }
+
+    /// The same as another computer would: from this address, one of 127.0.0.0/8.
+    pub fn connect_from(own: [u8; 4], address: &str) -> Self {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let connecting = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&connecting, &SocketAddr::from((own, 0))).unwrap();
+        let host: SocketAddr = host(address).parse().expect("a numeric address");
+        connect(&connecting, &host).unwrap_or_else(|error| panic!("{host}: {error}"));
+        Self::on(address, connecting.into())
+    }
+
+    fn on(address: &str, socket: TcpStream) -> Self {
         socket.set_nodelay(true).unwrap();
         let (sender, answers) = channel();
         let arrivals = Arc::new(Arrivals::default());
@@ -248,7 +261,7 @@ impl Client {
         let control = video_control(&described.body).expect("a picture in the description");
         let base = described.header("Content-Base").unwrap_or(&self.address).trim_end_matches('/').to_owned();
         let track = if control.starts_with("rtsp://") { control } else { format!("{base}/{control}") };
-        let udp = (transport == Transport::Udp).then(|| udp_pair_at(Ipv4Addr::LOCALHOST));
+        let udp = (transport == Transport::Udp).then(|| udp_pair_at(self.socket.local_addr().unwrap().ip()));
         let wish = match &udp {
             None => "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned(),
             Some((rtp, rtcp)) => format!("RTP/AVP;unicast;client_port={}-{}", port(rtp), port(rtcp)),
@@ -258,6 +271,7 @@ impl Client {
         let session = set_up.header("Session").expect("a session");
         self.session = Some(session.split(';').next().unwrap().to_owned());
         let open = Arc::new(AtomicBool::new(true));
+        let rtp_port = udp.as_ref().map(|(rtp, _)| port(rtp));
         for socket in udp.into_iter().flat_map(|(rtp, rtcp)| [rtp, rtcp]) {
             let (to, open) = (self.arrivals.clone(), open.clone());
             thread::spawn(move || take_datagrams(&socket, &to, &open));
@@ -265,7 +279,7 @@ impl Client {
         let asked = Instant::now();
         let playing = self.request("PLAY", &base, headers);
         assert_eq!(playing.status, 200, "PLAY {base}");
-        Reader { client: self, base, asked, open }
+        Reader { client: self, base, asked, open, rtp_port }
     }
 }
 
@@ -276,6 +290,7 @@ pub struct Reader {
     /// When PLAY was sent.
     pub asked: Instant,
     open: Arc<AtomicBool>,
+    rtp_port: Option<u16>,
 }
 
 impl Reader {
@@ -340,12 +355,51 @@ impl Reader {
     pub fn vanish(self) {}
 }
 
+impl Reader {
+    /// The port of this end of the connection.
+    pub fn port(&self) -> u16 {
+        self.client.socket.local_addr().unwrap().port()
+    }
+
+    /// Reads on, this many bytes a second, after [`Reader::stall`].
+    pub fn trickle(&self, bytes: usize) {
+        const EACH: Duration = Duration::from_millis(50);
+        let mut socket = self.client.socket.try_clone().unwrap();
+        let mut some = vec![0; bytes * EACH.as_millis() as usize / 1000];
+        thread::spawn(move || {
+            while socket.read(&mut some).is_ok_and(|length| length > 0) {
+                thread::sleep(EACH);
+            }
+        });
+    }
+
+    /// Ends the connection with a reset, without a FIN, as a program does that crashed.
+    pub fn reset(self) {
+        rustix::net::connect_unspec(&self.client.socket).unwrap();
+    }
+
+    /// Datagrams of RTP that this computer threw away, since the reader did not read fast enough.
+    pub fn thrown_away(&self) -> usize {
+        let Some(port) = self.rtp_port else { return 0 };
+        let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+        let port = format!(":{port:04X}");
+        let of_socket = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut of_socket = of_socket.filter(|fields| fields[1].ends_with(&port));
+        of_socket.next().map_or(0, |fields| fields.last().unwrap().parse().unwrap())
+    }
+}
+
 impl Drop for Reader {
     fn drop(&mut self) {
         self.open.store(false, Ordering::Relaxed);
         // One that is closed already is as good.
         let _ = self.client.socket.shutdown(std::net::Shutdown::Both);
     }
+}
+
+/// Host and port of an address.
+pub fn host(address: &str) -> &str {
+    address.strip_prefix("rtsp://").expect("an address").split('/').next().unwrap()
 }
 
 fn take_from(socket: TcpStream, answers: &Sender<Response>, arrivals: &Arrivals, stalled: &AtomicBool) {
@@ -430,12 +484,15 @@ fn take_datagrams(socket: &UdpSocket, arrivals: &Arrivals, open: &AtomicBool) {
 }
 
 /// Two ports side by side at an address of this computer, the first of them even (RFC 3550, 11).
-pub fn udp_pair_at(address: Ipv4Addr) -> (UdpSocket, UdpSocket) {
+pub fn udp_pair_at(address: impl Into<IpAddr>) -> (UdpSocket, UdpSocket) {
+    let address = address.into();
     loop {
         let first = UdpSocket::bind((address, 0)).unwrap();
         if port(&first).is_multiple_of(2)
             && let Ok(second) = UdpSocket::bind((address, port(&first) + 1))
         {
+            // As much as the system gives: a busy machine may leave a reader without its turn for a while.
+            rustix::net::sockopt::set_socket_recv_buffer_size(&first, 4 << 20).unwrap();
             return (first, second);
         }
     }

@@ -10,8 +10,8 @@ use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
 use std::sync::{Arc, Mutex};
 
-/// To be called when a media is configured.
-pub fn install(media: &RTSPMedia) {
+/// To be called when a media is configured. `sent` is told the bytes of each RTP packet that goes to the TCP readers.
+pub fn install(media: &RTSPMedia, sent: impl Fn(usize) + Send + Sync + Clone + 'static) {
     let drains = Arc::new(Mutex::new(Vec::new()));
     media.connect_new_state({
         let drains = drains.clone();
@@ -22,7 +22,12 @@ pub fn install(media: &RTSPMedia) {
             }
             for stream in (0..media.n_streams()).filter_map(|index| media.stream(index)) {
                 let Some(drain) = ffi::detached_tcp_transport(&stream) else { continue };
-                drain.set_callbacks(|_, _| true, |_, _| true);
+                let sent = sent.clone();
+                let count = move |packet: &gst::Buffer, _| {
+                    sent(packet.size());
+                    true
+                };
+                drain.set_callbacks(count, |_, _| true);
                 if drain.set_active(true).is_ok() {
                     // Tells the sending thread that there is somebody to send to.
                     drain.message_sent();

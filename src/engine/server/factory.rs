@@ -161,7 +161,10 @@ fn refuse_seeks(pay: &gst::Element) {
 }
 
 fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
-    drain::install(media);
+    drain::install(media, {
+        let feed = feed.clone();
+        move |bytes| feed.count_sent(bytes)
+    });
     let Some(source) = media
         .element()
         .downcast::<gst::Bin>()

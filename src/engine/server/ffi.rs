@@ -5,17 +5,18 @@
 use gio::prelude::*;
 use glib::translate::*;
 use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod};
-use gst_rtsp_server::{RTSPContext, RTSPStream, RTSPStreamTransport};
+use gst_rtsp_server::{RTSPClient, RTSPContext, RTSPStream, RTSPStreamTransport};
 use gst_rtsp_server_sys as sys;
 use std::ffi::{CStr, c_char};
-use std::mem::size_of_val;
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 /// From Linux's `netinet/in.h` and `netinet/tcp.h`; GIO's sockets take options by number.
 pub const IPPROTO_TCP: i32 = 6;
+pub const TCP_KEEPIDLE: i32 = 4;
+pub const TCP_KEEPINTVL: i32 = 5;
 pub const TCP_USER_TIMEOUT: i32 = 18;
 pub const IPPROTO_IPV6: i32 = 41;
 pub const IPV6_V6ONLY: i32 = 26;
@@ -31,7 +32,7 @@ pub const STATE_PLAYING: i32 = gst::ffi::GST_STATE_PLAYING;
 #[derive(Debug)]
 pub struct SharedTransport(RTSPStreamTransport);
 
-// SAFETY: see above; its callbacks here are plain functions without state.
+// SAFETY: see above; its callbacks here are `Send` and `Sync`.
 unsafe impl Send for SharedTransport {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for SharedTransport {}
@@ -128,41 +129,122 @@ pub fn sending_connection(context: &RTSPContext) -> Option<Connection> {
     }
 }
 
-/// What the system knows of a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TcpState {
-    /// Bytes that the other end has taken since the beginning.
-    pub taken: u64,
-    /// The smoothed round trip.
-    pub round_trip: Duration,
-    /// Bytes that were written and are not taken yet (SIOCOUTQ).
-    pub waiting: u64,
+impl Connection {
+    /// What the system knows of it; none where it is closed.
+    pub fn info(&self) -> Option<TcpInfo> {
+        tcp_info(&self.0)
+    }
+
+    /// Bytes that were written and that the other end has not taken yet (SIOCOUTQ); none where it is closed.
+    pub fn waiting(&self) -> Option<u64> {
+        let mut waiting: libc::c_int = 0;
+        // SAFETY: the call writes one number. TIOCOUTQ is SIOCOUTQ of a socket; a descriptor that is none any more
+        // makes it fail.
+        let failed = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &mut waiting) };
+        if failed == 0 { u64::try_from(waiting).ok() } else { None }
+    }
 }
 
-/// Asks the system; none where the connection is closed.
-pub fn tcp_state(Connection(socket): &Connection) -> Option<TcpState> {
-    // Places in `struct tcp_info` of Linux's `linux/tcp.h`, which only ever grows at its end.
+/// The socket of a client's connection. It may be closed at any moment, by one of the library's threads.
+pub fn socket(client: &RTSPClient) -> Option<gio::Socket> {
+    // SAFETY: the client is alive while it is borrowed and keeps its connection, which keeps the socket; a reference
+    // of our own is taken. To be called before the client is served, while nothing else closes its connection.
+    unsafe {
+        let connection = sys::gst_rtsp_client_get_connection(client.to_glib_none().0);
+        if connection.is_null() {
+            return None;
+        }
+        from_glib_none(gst_rtsp_sys::gst_rtsp_connection_get_read_socket(connection))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TcpState {
+    /// Neither end has closed it.
+    Established,
+    /// The other end knows nothing of it, or the system has given it up.
+    Reset,
+    /// One of the ends has closed it.
+    Closing,
+}
+
+/// What the system knows of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpInfo {
+    pub state: TcpState,
+    /// How long ago the other end last acknowledged anything, a keep-alive among others.
+    pub silent: Duration,
+    /// What the other end has acknowledged, since the connection began.
+    pub bytes_taken: u64,
+    /// What came from the other end, read or not.
+    pub bytes_received: u64,
+    /// The smoothed round trip.
+    pub round_trip: Duration,
+}
+
+/// None where the socket is closed, or where the system is too old to know (Linux before 4.1).
+pub fn tcp_info(socket: &gio::Socket) -> Option<TcpInfo> {
+    // Where the fields stand in `struct tcp_info` of Linux's `linux/tcp.h`; the C library's own is shorter.
+    const STATE: usize = 0;
+    const ESTABLISHED: u8 = 1;
+    const CLOSE: u8 = 7;
+    const LAST_ACK_RECEIVED: usize = 56;
     const ROUND_TRIP: usize = 68;
-    const TAKEN: usize = 120;
-    let mut info = [0u8; TAKEN + 8];
-    let mut length = size_of_val(&info) as libc::socklen_t;
-    let mut waiting: libc::c_int = 0;
-    let file = socket.as_raw_fd();
-    // SAFETY: both calls write into memory of this function, within the length that they are told; a number that is no
-    // socket any more is an error. TIOCOUTQ is SIOCOUTQ of a socket.
-    let known = unsafe {
-        libc::getsockopt(file, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &mut length) == 0
-            && libc::ioctl(file, libc::TIOCOUTQ, &mut waiting) == 0
-    };
-    if !known || (length as usize) < info.len() {
+    const BYTES_ACKNOWLEDGED: usize = 120;
+    const BYTES_RECEIVED: usize = 128;
+    if socket.is_closed() {
         return None;
     }
-    let round_trip = u32::from_ne_bytes(info[ROUND_TRIP..ROUND_TRIP + 4].try_into().ok()?);
-    Some(TcpState {
-        taken: u64::from_ne_bytes(info[TAKEN..].try_into().ok()?),
-        round_trip: Duration::from_micros(round_trip.into()),
-        waiting: u64::try_from(waiting).unwrap_or_default(),
+    let mut info = [0u8; 136];
+    let mut length = info.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `info`, and says how many. A descriptor that was closed
+    // meanwhile, or that is no TCP socket any more, makes the call fail.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &mut length,
+        )
+    };
+    if failed != 0 || length as usize != info.len() {
+        return None;
+    }
+    let number = |at: usize| u64::from_ne_bytes(info[at..at + 8].try_into().expect("eight bytes"));
+    let short = |at: usize| u32::from_ne_bytes(info[at..at + 4].try_into().expect("four bytes"));
+    Some(TcpInfo {
+        state: match info[STATE] {
+            ESTABLISHED => TcpState::Established,
+            CLOSE => TcpState::Reset,
+            _ => TcpState::Closing,
+        },
+        silent: Duration::from_millis(short(LAST_ACK_RECEIVED).into()),
+        bytes_taken: number(BYTES_ACKNOWLEDGED),
+        bytes_received: number(BYTES_RECEIVED),
+        round_trip: Duration::from_micros(short(ROUND_TRIP).into()),
     })
+}
+
+/// Whether a PLAY that is being handled sends the stream, or a part of it, over the RTSP connection itself.
+pub fn is_interleaved(context: &RTSPContext) -> bool {
+    // SAFETY: while PLAY is handled the context has its session's media, or null; its media and transports are alive
+    // as long, and only read.
+    unsafe {
+        let media = (*context.to_glib_none().0).sessmedia;
+        if media.is_null() {
+            return false;
+        }
+        let streams = sys::gst_rtsp_media_n_streams(sys::gst_rtsp_session_media_get_media(media));
+        (0..streams).any(|stream| {
+            let transport = sys::gst_rtsp_session_media_get_transport(media, stream);
+            if transport.is_null() {
+                return false;
+            }
+            let transport = sys::gst_rtsp_stream_transport_get_transport(transport);
+            !transport.is_null() && (*transport).lower_transport & gst_rtsp_sys::GST_RTSP_LOWER_TRANS_TCP != 0
+        })
+    }
 }
 
 /// The address of the other end of a client's connection.

@@ -152,9 +152,9 @@ impl Meter {
     /// How it fares now. The bitrate is that since this was asked before.
     pub fn figures(&self) -> Figures {
         let handed = self.handed();
-        let connection = self.connection.as_ref().and_then(ffi::tcp_state);
+        let connection = self.connection.as_ref().and_then(ffi::Connection::info);
         let reached = match self.connection {
-            Some(_) => connection.map(|state| state.taken),
+            Some(_) => connection.map(|info| info.bytes_taken),
             None => Some(handed.bytes),
         };
         let reports: Vec<_> = self
@@ -173,8 +173,8 @@ impl Meter {
             lost: (!reports.is_empty()).then(|| reports.iter().map(|(_, report)| report.lost).sum()),
             lost_lately: reports.iter().map(|(_, report)| report.lost_lately).reduce(f64::max),
             jitter: reports.iter().map(jitter).max(),
-            backlog: connection.map(|state| state.waiting),
-            round_trip: connection.map(|state| state.round_trip).or(reported),
+            backlog: self.connection.as_ref().and_then(ffi::Connection::waiting),
+            round_trip: connection.map(|info| info.round_trip).or(reported),
             first_frame: self.first_frame.took.get().copied(),
         }
     }

@@ -3,7 +3,9 @@
 
 mod auth;
 pub mod certificate;
+mod connections;
 mod delivery;
+mod descriptors;
 mod digest;
 mod drain;
 mod factory;
@@ -12,6 +14,7 @@ mod goodbye;
 #[cfg(test)]
 mod keep_alive;
 mod kept_away;
+mod key_frames;
 mod lockout;
 mod meter;
 mod readers;
@@ -34,6 +37,7 @@ use super::feed::Feed;
 use super::state::{LockOut, LockOuts, RefusalReason, ServerError};
 use crate::config::{AddressRules, Config, Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
+use connections::{Connections, News};
 use delivery::Delivery;
 use factory::Factory;
 use gio::prelude::*;
@@ -43,6 +47,7 @@ use gst_rtsp_server::{
     RTSPClient, RTSPContext, RTSPFilterResult, RTSPMountPoints, RTSPServer, RTSPSessionPool, RTSPThreadPool,
 };
 use kept_away::{Gate, KeptAways};
+use key_frames::KeyFrames;
 use lockout::Wait;
 use readers::{ClientKey, Readers};
 use refusals::{RefusalReports, Refusals};
@@ -50,23 +55,28 @@ use seats::Seats;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use traffic::Traffics;
 use ways::Ways;
 
 /// Threads that answer requests. More than one, so that a long request does not hold up every reader.
 const REQUEST_THREADS: i32 = 4;
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;
 /// The library removes sessions that timed out only when it is asked to.
 const SESSION_CLEANUP: Duration = Duration::from_secs(2);
-/// A connection that has taken nothing for so long is closed by the system. The library leaves a reader on TCP
-/// out after 10 s, but keeps its session for as long as it is connected.
+/// A connection that has taken nothing for so long is closed by the system, in case that `connections` did not.
 const STALLED: Duration = Duration::from_secs(20);
-/// A connection whose session has ended is closed after so many seconds, unless it begins another one. Else those
-/// of UDP readers that vanished stay open for ever.
+/// The connection of a UDP reader whose session has ended is closed after so many seconds, unless it begins another
+/// one. Else those of readers that vanished stay open for ever.
 const CONNECTION_AFTER_SESSION: i32 = 10;
+/// The longest body of a request, in bytes. None that is answered here needs one; a description that is announced
+/// (SDP) has some thousand.
+const LONGEST_BODY: u32 = 64 * 1024;
+/// How long nobody is accepted after that failed: there are no descriptors left, and the main loop must not spin.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(500);
 /// A reader whose stream ends gets so long to receive the RTCP BYE before its session is removed.
 pub const GOODBYE: Duration = Duration::from_millis(200);
 
@@ -120,6 +130,9 @@ impl Mounts {
     }
 }
 
+/// What accepts from a socket, or will again.
+type Accepting = Rc<RefCell<Option<glib::Source>>>;
+
 /// The server. Main thread only.
 #[derive(Debug)]
 pub struct Server {
@@ -129,6 +142,7 @@ pub struct Server {
     mounts: Arc<Mounts>,
     auth: Auth,
     readers: Readers,
+    connections: Rc<Connections>,
     traffics: Arc<Traffics>,
     seats: Arc<Seats>,
     kept_away: KeptAways,
@@ -153,6 +167,7 @@ impl Server {
         server.set_mount_points(Some(&factories));
         server.set_session_pool(Some(&sessions));
         server.set_thread_pool(Some(&threads));
+        server.set_content_length_limit(LONGEST_BODY);
         let mounts = Arc::new(Mounts::default());
         let ways = Arc::new(Ways::new(&mounts));
         let refusals = Refusals::new(&mounts);
@@ -171,7 +186,11 @@ impl Server {
             }
         });
         let kept_away = KeptAways::new();
-        server.connect_client_connected({
+        let connections =
+            Rc::new(Connections::new(&sessions, refusals.reports(), descriptors::raise_limit()));
+        // Where it is accepted, which is here.
+        server.connect_local("client-connected", false, {
+            let connections = connections.clone();
             let door = Door {
                 mounts: mounts.clone(),
                 auth: auth.clone(),
@@ -180,11 +199,14 @@ impl Server {
                 refusals: refusals.reports(),
                 sessions: sessions.clone(),
                 ways: ways.clone(),
+                key_frames: Arc::default(),
             };
             let reports = readers.reports();
-            move |_, client| {
-                door.ways.accepted(client);
-                watch_client(client, &door, &reports);
+            move |values| {
+                let client: RTSPClient = values[1].get().expect("the signal has a client");
+                door.ways.accepted(&client);
+                watch_client(&client, &door, &reports, connections.add(&client));
+                None
             }
         });
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
@@ -206,6 +228,7 @@ impl Server {
             traffics,
             seats,
             kept_away,
+            connections,
             refusals,
             time,
             ways,
@@ -312,9 +335,14 @@ impl Server {
             socket.set_option(ffi::IPPROTO_IPV6, ffi::IPV6_V6ONLY, 1).map_err(failed)?;
         }
         // Connections inherit it from the socket that accepts them.
-        socket
-            .set_option(ffi::IPPROTO_TCP, ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32)
-            .map_err(failed)?;
+        for (option, value) in [
+            (ffi::TCP_USER_TIMEOUT, STALLED.as_millis() as i32),
+            (ffi::TCP_KEEPIDLE, connections::PROBE_AFTER),
+            (ffi::TCP_KEEPINTVL, connections::PROBE_EACH),
+        ] {
+            socket.set_option(ffi::IPPROTO_TCP, option, value).map_err(failed)?;
+        }
+        socket.set_keepalive(true);
         socket.set_blocking(false);
         socket.set_listen_backlog(BACKLOG);
         socket.bind(&gio::InetSocketAddress::from(address), true).map_err(failed)?;
@@ -324,21 +352,8 @@ impl Server {
             .map_err(failed)?
             .downcast::<gio::InetSocketAddress>()
             .expect("a TCP socket has an internet address");
-        let source = gio::prelude::SocketExtManual::create_source(
-            &socket,
-            glib::IOCondition::IN,
-            gio::Cancellable::NONE,
-            None,
-            glib::Priority::DEFAULT,
-            {
-                let server = self.server.clone();
-                move |socket, condition| {
-                    let _ = RTSPServer::io_func(socket, condition, &server);
-                    glib::ControlFlow::Continue
-                }
-            },
-        );
-        source.attach(Some(&glib::MainContext::ref_thread_default()));
+        let source = Rc::default();
+        accept_from(&socket, &self.server, &self.connections, &source);
         sockets.0.borrow_mut().push((socket, source));
         Ok(SocketAddr::new(address.ip(), local.port()))
     }
@@ -442,6 +457,7 @@ impl Server {
         if let Some(cleanup) = self.cleanup.take() {
             cleanup.remove();
         }
+        self.connections.stop();
         let (sessions, server) = (self.sessions.clone(), self.server.clone());
         let ended = blocking::unblock(move || {
             server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
@@ -453,12 +469,14 @@ impl Server {
 
 /// Those that are listened at, with what accepts from them.
 #[derive(Debug, Default)]
-struct Sockets(RefCell<Vec<(gio::Socket, glib::Source)>>);
+struct Sockets(RefCell<Vec<(gio::Socket, Accepting)>>);
 
 impl Sockets {
     fn close(&self) {
         for (socket, source) in self.0.take() {
-            source.destroy();
+            if let Some(source) = source.take() {
+                source.destroy();
+            }
             let _ = socket.close();
         }
     }
@@ -485,6 +503,39 @@ fn server_error(address: SocketAddr, error: &glib::Error) -> ServerError {
     } else {
         ServerError::Other { address, message: error.message().to_owned() }
     }
+}
+
+/// Lets the library accept from this socket; `source` is what does so now.
+fn accept_from(socket: &gio::Socket, server: &RTSPServer, connections: &Rc<Connections>, source: &Accepting) {
+    let accepts = gio::prelude::SocketExtManual::create_source(
+        socket,
+        glib::IOCondition::IN,
+        gio::Cancellable::NONE,
+        None,
+        glib::Priority::DEFAULT,
+        {
+            let (server, connections, source) = (server.clone(), connections.clone(), source.clone());
+            move |socket, condition| {
+                let before = connections.accepted();
+                let _ = RTSPServer::io_func(socket, condition, &server);
+                if connections.accepted() > before {
+                    return glib::ControlFlow::Continue;
+                }
+                let (again, server, connections) = (socket.clone(), server.clone(), connections.clone());
+                let then = source.clone();
+                glib::timeout_add_local_once(NO_DESCRIPTORS, move || {
+                    // Meanwhile the server may have been moved.
+                    if !again.is_closed() {
+                        accept_from(&again, &server, &connections, &then);
+                    }
+                });
+                glib::ControlFlow::Break
+            }
+        },
+    );
+    // On the main context of the thread that the server is made on.
+    accepts.attach(Some(&glib::MainContext::ref_thread_default()));
+    source.replace(Some(accepts));
 }
 
 /// A reader that is sent away.
@@ -520,6 +571,7 @@ struct Door {
     refusals: RefusalReports,
     sessions: RTSPSessionPool,
     ways: Arc<Ways>,
+    key_frames: Arc<KeyFrames>,
 }
 
 impl Door {
@@ -566,8 +618,7 @@ impl Door {
     }
 }
 
-fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
-    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, news: Arc<News>) {
     client.connect_pre_describe_request({
         let door = door.clone();
         move |client, context| door.answer(client, context)
@@ -610,7 +661,17 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports) {
         move |client, context| {
             let Some(mount) = door.mount(context) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
-            mount.feed.request_key_frame();
+            let address = ffi::peer_address(context).unwrap_or_default();
+            mount.feed.request_key_frame(door.key_frames.ask(&address, &mount.stream, Instant::now()));
+            if let Some(session) = context.session().and_then(|session| session.sessionid()) {
+                let feed = ffi::is_interleaved(context).then(|| mount.feed.clone());
+                if feed.is_none() {
+                    // Not for one on TCP: the library then sets a timer when the session is removed, and ends the
+                    // process by an assertion where the connection is closed in that moment.
+                    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+                }
+                news.playing(&session, feed);
+            }
             reports.playing(client, context, &mount.stream, door.auth.user_of(client));
         }
     });
