@@ -24,7 +24,6 @@ use std::process::ExitCode;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     logging::init();
-    allow_many_files();
     #[cfg(feature = "gui")]
     if cli.gapplication_service {
         return serve_the_bus();
@@ -49,18 +48,6 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
             eprintln!("headwater: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Every reader on TCP is an open file, and so is every socket of the others: where a desktop allows a program 1024
-/// of them at first, it allows many more to one that asks.
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-    {
-        tracing::warn!("no more than {current:?} files can be open: {error}");
     }
 }
 

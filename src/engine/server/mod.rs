@@ -407,48 +407,58 @@ impl Server {
     /// Removes the sessions of a stream's readers and closes their connections, after the end of the
     /// stream has had the time to reach them.
     pub fn dismiss(&self, stream: &str) {
-        self.send_away(|reader| reader.stream() == stream, vec![]);
-    }
-
-    /// Removes the sessions of these readers and closes their connections, and the other ones given.
-    pub fn send_away(&self, whom: impl Fn(&Reader) -> bool, clients: Vec<ClientKey>) {
-        let readers: Vec<Reader> = self.readers.list().iter().flatten().filter(whom).collect();
-        if readers.is_empty() && clients.is_empty() {
+        let gone = self.leaving(|reader| reader.stream() == stream);
+        if gone.is_empty() {
             return;
         }
         let (pool, server) = (self.sessions.clone(), self.server.clone());
-        let gone: Vec<Leaving> = readers.iter().map(Leaving::of).collect();
         glib::timeout_add_local_once(GOODBYE, move || {
             // The last session of a media ends its pipeline, and waits for that.
-            blocking::unblock(move || {
-                gone.iter().for_each(|leaving| leaving.end(&pool, &server));
-                server.client_filter(Some(&mut |_, client| {
-                    if clients.contains(&readers::client_key(client)) {
-                        RTSPFilterResult::Remove
-                    } else {
-                        RTSPFilterResult::Keep
-                    }
-                }));
-            })
-            .detach();
+            blocking::unblock(move || gone.iter().for_each(|leaving| leaving.end(&pool, &server))).detach();
         });
     }
 
+    /// Says goodbye to these readers, removes their sessions and closes their connections, and those of the other
+    /// clients given. They are gone some milliseconds later.
+    pub fn send_away(&self, whom: impl Fn(&Reader) -> bool, clients: Vec<ClientKey>) {
+        let gone = self.leaving(whom);
+        if gone.is_empty() && clients.is_empty() {
+            return;
+        }
+        let (pool, server) = (self.sessions.clone(), self.server.clone());
+        blocking::unblock(move || {
+            for session in gone.iter().filter_map(|leaving| pool.find(&leaving.session)) {
+                goodbye::say(&session);
+            }
+            gone.iter().for_each(|leaving| leaving.end(&pool, &server));
+            server.client_filter(Some(&mut |_, client| {
+                if clients.contains(&readers::client_key(client)) {
+                    RTSPFilterResult::Remove
+                } else {
+                    RTSPFilterResult::Keep
+                }
+            }));
+        })
+        .detach();
+    }
+
     /// Sends one reader away, and keeps it away for so long: its user at its address, or everybody there where it did
-    /// not log in. It is gone some milliseconds later.
+    /// not log in.
     pub fn remove_reader(&self, reader: &Reader, keep_away: Option<Duration>) {
         if let Some(period) = keep_away {
             self.kept_away.keep_away(&reader.address(), &reader.user(), period);
         }
-        let (pool, server) = (self.sessions.clone(), self.server.clone());
-        let leaving = Leaving::of(reader);
-        blocking::unblock(move || {
-            if let Some(session) = pool.find(&leaving.session) {
-                goodbye::say(&session);
-            }
-            leaving.end(&pool, &server);
-        })
-        .detach();
+        self.send_away(|other| other == reader, vec![]);
+    }
+
+    fn leaving(&self, whom: impl Fn(&Reader) -> bool) -> Vec<Leaving> {
+        self.readers
+            .list()
+            .iter::<Reader>()
+            .flatten()
+            .filter(whom)
+            .map(|reader| Leaving::of(&reader))
+            .collect()
     }
 
     /// Ends every connection and session.
