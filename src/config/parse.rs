@@ -269,7 +269,7 @@ mod tests {
             (
                 "enabled",
                 "colour",
-                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, renditions, overlays, transports, slate, lost_after_seconds",
+                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, readers_limit, renditions, overlays, transports, slate, lost_after_seconds",
             ),
         ] {
             assert_eq!(after(found, replacement), error);

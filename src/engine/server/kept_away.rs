@@ -109,7 +109,8 @@ impl KeptAways {
             .build();
         self.list.append(&kept);
         let (kept, list, gate) = (kept.downgrade(), self.list.downgrade(), self.gate.clone());
-        glib::timeout_add_local_once(period, move || {
+        glib::spawn_future_local(async move {
+            glib::timeout_future(period).await;
             if let (Some(kept), Some(list)) = (kept.upgrade(), list.upgrade()) {
                 lift(&list, &gate, &kept);
             }
@@ -140,39 +141,46 @@ mod tests {
         kept.gate().check(address, user).is_ok()
     }
 
+    /// With a main context of its own: other tests have theirs.
+    fn with_main_context(test: impl FnOnce(&glib::MainContext, KeptAways)) {
+        let context = glib::MainContext::new();
+        context.with_thread_default(|| test(&context, KeptAways::new())).unwrap();
+    }
+
     #[test]
     fn a_user_is_kept_away_at_one_address_and_others_there_are_not() {
-        let kept = KeptAways::new();
-        kept.keep_away("192.0.2.7", "ann", LONG);
-        assert!(!is_in(&kept, "192.0.2.7", Some("ann")));
-        assert!(is_in(&kept, "192.0.2.7", Some("bob")) && is_in(&kept, "192.0.2.7", None));
-        assert!(is_in(&kept, "192.0.2.8", Some("ann")));
-        kept.keep_away("192.0.2.7", "", LONG);
-        assert!(!is_in(&kept, "192.0.2.7", Some("bob")) && !is_in(&kept, "192.0.2.7", None));
+        with_main_context(|_, kept| {
+            kept.keep_away("192.0.2.7", "ann", LONG);
+            assert!(!is_in(&kept, "192.0.2.7", Some("ann")));
+            assert!(is_in(&kept, "192.0.2.7", Some("bob")) && is_in(&kept, "192.0.2.7", None));
+            assert!(is_in(&kept, "192.0.2.8", Some("ann")));
+            kept.keep_away("192.0.2.7", "", LONG);
+            assert!(!is_in(&kept, "192.0.2.7", Some("bob")) && !is_in(&kept, "192.0.2.7", None));
+        });
     }
 
     #[test]
     fn who_is_kept_away_twice_is_let_in_at_once() {
-        let kept = KeptAways::new();
-        kept.keep_away("192.0.2.7", "", LONG);
-        kept.keep_away("192.0.2.7", "", LONG);
-        assert_eq!(kept.list().n_items(), 1);
-        kept.let_in(&kept.list().item(0).and_downcast().unwrap());
-        assert_eq!(kept.list().n_items(), 0);
-        assert!(is_in(&kept, "192.0.2.7", None));
+        with_main_context(|_, kept| {
+            kept.keep_away("192.0.2.7", "", LONG);
+            kept.keep_away("192.0.2.7", "", LONG);
+            assert_eq!(kept.list().n_items(), 1);
+            kept.let_in(&kept.list().item(0).and_downcast().unwrap());
+            assert_eq!(kept.list().n_items(), 0);
+            assert!(is_in(&kept, "192.0.2.7", None));
+        });
     }
 
     #[test]
     fn it_ends_by_itself() {
-        let context = glib::MainContext::default();
-        let _owner = context.acquire().unwrap();
-        let kept = KeptAways::new();
-        kept.keep_away("192.0.2.7", "", Duration::ZERO);
-        assert!(is_in(&kept, "192.0.2.7", None));
-        while kept.list().n_items() > 0 {
-            context.iteration(true);
-        }
-        kept.keep_away("192.0.2.7", "", LONG);
-        assert!(!is_in(&kept, "192.0.2.7", None));
+        with_main_context(|context, kept| {
+            kept.keep_away("192.0.2.7", "", Duration::ZERO);
+            assert!(is_in(&kept, "192.0.2.7", None));
+            while kept.list().n_items() > 0 {
+                context.iteration(true);
+            }
+            kept.keep_away("192.0.2.7", "", LONG);
+            assert!(!is_in(&kept, "192.0.2.7", None));
+        });
     }
 }
