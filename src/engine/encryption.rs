@@ -21,13 +21,14 @@ impl Engine {
 
     pub(super) fn look_at_encryption_now_and_then(&self) {
         let weak = self.downgrade();
-        glib::timeout_add_local(LOOK, move || match weak.upgrade() {
+        let timer = glib::timeout_add_local(LOOK, move || match weak.upgrade() {
             Some(engine) => {
                 engine.look_at_encryption();
                 glib::ControlFlow::Continue
             }
             None => glib::ControlFlow::Break,
         });
+        self.imp().encryption_timer.replace(Some(timer));
     }
 
     /// Makes RTSPS be what the configuration says. What did not change is not touched.

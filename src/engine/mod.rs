@@ -23,11 +23,11 @@ mod stream;
 pub use addresses::{LocalAddress, LocalAddresses, Places};
 pub use change::Change;
 pub use encryption::check_certificate;
-pub use server::{Figures, KeptAway, Reader, Refusal, Watching};
+pub use server::{KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
     AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
-    EncryptionState, LimitScope, LockOut, LockOuts, Place, RefusalReason, RefusedReader, RelayError,
+    EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, RefusalReason, RefusedReader, RelayError,
     ServerError, ServerState, StreamError, StreamState,
 };
 pub use stream::{Branch, Stream};
@@ -75,6 +75,7 @@ mod imp {
         /// Where its own certificate is kept.
         pub state_folder: RefCell<Option<PathBuf>>,
         /// Counts the looks at the certificate: the last one counts.
+        pub encryption_timer: RefCell<Option<glib::SourceId>>,
         pub encryption_turn: Cell<u64>,
         /// Where it is listened for RTSPS.
         pub encryption_place: Cell<Option<(Listen, u16)>>,
@@ -96,6 +97,7 @@ mod imp {
                 streams: gio::ListStore::new::<Stream>(),
                 held_off: RefCell::default(),
                 state_folder: RefCell::default(),
+                encryption_timer: RefCell::default(),
                 encryption_turn: Cell::default(),
                 encryption_place: Cell::default(),
                 time: OnceCell::new(),
@@ -431,6 +433,9 @@ impl Engine {
         self.server().stop_listening();
         if let Some(follower) = self.imp().lock_outs_follower.get() {
             follower.abort();
+        }
+        if let Some(timer) = self.imp().encryption_timer.take() {
+            timer.remove();
         }
         for stream in self.imp().streams.iter::<Stream>().flatten() {
             stream.stop();

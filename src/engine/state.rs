@@ -1,7 +1,9 @@
 //! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
 
+mod figures;
 mod refusal;
 
+pub use figures::Figures;
 pub use refusal::{LimitScope, LockOut, LockOuts, RefusalReason, RefusedReader};
 
 use crate::config::Codec;

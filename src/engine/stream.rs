@@ -53,6 +53,7 @@ mod imp {
         /// Closed when the thread has ended.
         pub events: OnceCell<async_channel::Receiver<Event>>,
         pub next_branch: Cell<u64>,
+        pub bitrate_timer: RefCell<Option<glib::SourceId>>,
     }
 
     #[glib::object_subclass]
@@ -64,6 +65,9 @@ mod imp {
     #[glib::derived_properties]
     impl ObjectImpl for Stream {
         fn dispose(&self) {
+            if let Some(timer) = self.bitrate_timer.take() {
+                timer.remove();
+            }
             if let Some(commands) = self.commands.get() {
                 let _ = commands.send(Command::Stop);
             }
@@ -107,7 +111,7 @@ impl Stream {
     fn watch_bitrate(&self) {
         let (weak, mut last) = (self.downgrade(), (Instant::now(), 0));
         // At the same moment for all streams: the processor wakes up once.
-        glib::timeout_add_seconds_local(BITRATE_PERIOD, move || {
+        let timer = glib::timeout_add_seconds_local(BITRATE_PERIOD, move || {
             let Some(stream) = weak.upgrade() else { return glib::ControlFlow::Break };
             let now = (Instant::now(), stream.feed().bytes());
             let bits = 8.0 * now.1.saturating_sub(last.1) as f64;
@@ -118,6 +122,7 @@ impl Stream {
             }
             glib::ControlFlow::Continue
         });
+        self.imp().bitrate_timer.replace(Some(timer));
     }
 
     fn on_event(&self, event: Event) {

@@ -6,8 +6,9 @@ use headwater::control::Control;
 use headwater::engine::{Stream, StreamState};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// One configuration at a time: it has the default main context.
@@ -45,34 +46,54 @@ pub fn with_config(config: &Config, test: impl FnOnce(&Hands, &str) + Send) {
     fs::write(&passwords, "").unwrap();
     fs::set_permissions(&passwords, PermissionsExt::from_mode(0o600)).unwrap();
 
-    let context = glib::MainContext::default();
     let (changes, received) = async_channel::unbounded::<Order>();
     let (ready, started) = async_channel::bounded(1);
-    thread::scope(|scope| {
-        let user = scope.spawn(move || {
-            let hands = Hands(changes);
-            let address: String = started.recv_blocking().unwrap();
-            test(&hands, &address);
+    let (ended, end) = async_channel::bounded::<()>(1);
+    on_main_thread(Box::new(move || {
+        Box::pin(async move {
+            let control = Control::open_with(path, None).await.unwrap();
+            for stream in control.engine().streams().iter::<Stream>().flatten() {
+                until_ready(&stream).await;
+            }
+            ready.send(control.engine().places().likely().unwrap().address("")).await.unwrap();
+            while let Ok(order) = received.recv().await {
+                order(control.clone()).await;
+            }
+            control.close().await;
+            drop(ended);
+        })
+    }));
+    let address: String = started.recv_blocking().expect("the configuration is served");
+    let hands = Hands(changes);
+    let tested = panic::catch_unwind(AssertUnwindSafe(|| test(&hands, &address)));
+    drop(hands);
+    let _ = end.recv_blocking();
+    if let Err(failure) = tested {
+        panic::resume_unwind(failure);
+    }
+}
+
+/// Something to be done on the main thread.
+type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// All tests have one main thread, as the program has: what is left of one of them in the default main context is
+/// bound to it.
+fn on_main_thread(work: Work) {
+    static MAIN: OnceLock<async_channel::Sender<Work>> = OnceLock::new();
+    let main = MAIN.get_or_init(|| {
+        let (sender, received) = async_channel::unbounded::<Work>();
+        thread::spawn(move || {
+            let context = glib::MainContext::default();
+            let until_the_end = async {
+                while let Ok(work) = received.recv().await {
+                    work().await;
+                }
+            };
+            context.with_thread_default(|| context.block_on(until_the_end)).unwrap();
         });
-        context
-            .with_thread_default(|| {
-                context.block_on(async {
-                    let control = Control::open_with(path, None).await.unwrap();
-                    for stream in control.engine().streams().iter::<Stream>().flatten() {
-                        until_ready(&stream).await;
-                    }
-                    ready.send(control.engine().places().likely().unwrap().address("")).await.unwrap();
-                    while let Ok(order) = received.recv().await {
-                        order(control.clone()).await;
-                    }
-                    control.close().await;
-                });
-            })
-            .unwrap();
-        if let Err(panic) = user.join() {
-            std::panic::resume_unwind(panic);
-        }
+        sender
     });
+    main.send_blocking(work).expect("the main thread is there");
 }
 
 async fn until_ready(stream: &Stream) {

@@ -7,6 +7,7 @@ use super::receiver_reports::{Listener, ReceiverReport};
 use super::traffic::{Count, Traffic, Traffics};
 use super::ways::Ways;
 use crate::config::ReaderTransport;
+use crate::engine::state::Figures;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPContext, RTSPSession};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -16,30 +17,6 @@ use std::time::{Duration, Instant};
 const RATE_INTERVAL: Duration = Duration::from_millis(500);
 /// The clock of RTP packets with pictures, per second.
 const VIDEO_CLOCK: u32 = 90_000;
-
-/// How a reader fares. What is not known, or not yet, is none.
-#[derive(Debug, Clone, Copy, PartialEq, Default, glib::Boxed)]
-#[boxed_type(name = "HeadwaterFigures")]
-pub struct Figures {
-    /// RTP packets, and the bytes of them, that were handed to it while it played. Over TCP some may still wait in its
-    /// connection.
-    pub packets: u64,
-    pub bytes: u64,
-    /// Bits per second lately: over TCP those that it has taken.
-    pub bitrate: Option<u64>,
-    /// Packets that it says it has missed, since it began.
-    pub lost: Option<u32>,
-    /// The part of them between its last two reports, from 0 to 1.
-    pub lost_lately: Option<f64>,
-    /// By how much packets reach it unevenly, as it says (RFC 3550, 6.4.1).
-    pub jitter: Option<Duration>,
-    /// Bytes that it has not taken yet, over TCP.
-    pub backlog: Option<u64>,
-    /// From here to it and back.
-    pub round_trip: Option<Duration>,
-    /// From its first PLAY until the first packet of a key frame was on its way to it.
-    pub first_frame: Option<Duration>,
-}
 
 /// When a reader first asked for pictures, and when the first whole one was on its way.
 #[derive(Debug)]

@@ -27,7 +27,6 @@ mod ways;
 
 pub use auth::{AccessTable, access_state};
 pub use kept_away::KeptAway;
-pub use meter::Figures;
 pub use readers::{Reader, Watching};
 pub use refusals::Refusal;
 
@@ -155,6 +154,17 @@ pub struct Server {
     sockets: Sockets,
     encrypted_sockets: Sockets,
     cleanup: RefCell<Option<glib::SourceId>>,
+    /// The handler that takes clients in. It belongs to this thread.
+    welcome: RefCell<Option<glib::SignalHandlerId>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The library's object may live on for a while, and end on one of its own threads.
+        if let Some(welcome) = self.welcome.take() {
+            self.server.disconnect(welcome);
+        }
+    }
 }
 
 impl Server {
@@ -189,7 +199,7 @@ impl Server {
         let connections =
             Rc::new(Connections::new(&sessions, refusals.reports(), descriptors::raise_limit()));
         // Where it is accepted, which is here.
-        server.connect_local("client-connected", false, {
+        let welcome = server.connect_local("client-connected", false, {
             let connections = connections.clone();
             let door = Door {
                 mounts: mounts.clone(),
@@ -237,6 +247,7 @@ impl Server {
             sockets: Sockets::default(),
             encrypted_sockets: Sockets::default(),
             cleanup: RefCell::new(Some(cleanup)),
+            welcome: RefCell::new(Some(welcome)),
         }
     }
 

@@ -2,10 +2,11 @@
 //! the list lives on the main one.
 
 use super::ffi;
-use super::meter::{Figures, Meter};
+use super::meter::Meter;
 use super::traffic::Traffics;
 use super::ways::Ways;
 use crate::config::ReaderTransport;
+use crate::engine::state::Figures;
 use gio::prelude::*;
 use glib::subclass::prelude::*;
 use gst_rtsp::RTSPHeaderField;
