@@ -111,7 +111,11 @@ fn a_source_that_says_nothing_is_lost_after_the_time_that_is_set() {
     });
     for (_, _, reader) in &readers {
         wait_for_pictures(reader, 25);
+    }
+    for (_, _, reader) in &readers {
         reader.forget();
+        // The pause begins behind it.
+        reader.wait_for("packet", PATIENCE, |_| true);
     }
     origin.signal(Signal::STOP);
     for (stream, _, reader) in &readers {

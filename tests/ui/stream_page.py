@@ -119,7 +119,7 @@ def an_overlay_is_written_while_somebody_watches(window):
 def what_viewers_see_of_a_lost_source_is_chosen(window):
     window.choose_in("Viewers See", 2, "Nothing")
     wait_for("nothing", lambda: stream(window).get("slate") == "off")
-    window.go_to("Seconds Without a Picture", "spin button")
+    window.go_to("Lost After (seconds)", "spin button")
     window.key(*["Up"] * 3)
     wait_for("the time", lambda: stream(window).get("lost_after_seconds") == 8)
     window.choose_in("Viewers See", 0, "The Last Picture, Dimmed")

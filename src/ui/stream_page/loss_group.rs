@@ -39,8 +39,7 @@ impl LossGroup {
             slate => chosen.choose(move |stream| stream.slate = slate.clone()),
         });
         let lost_after = adw::SpinRow::builder()
-            .title(gettext("Seconds Without a Picture"))
-            .subtitle(gettext("After which the source is lost"))
+            .title(gettext("Lost After (seconds)"))
             .adjustment(&gtk::Adjustment::new(LOST_AFTER.0, LOST_AFTER.0, LOST_AFTER.1, 1.0, 5.0, 0.0))
             // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
             .accessible_role(gtk::AccessibleRole::Group)

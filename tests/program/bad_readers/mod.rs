@@ -102,17 +102,28 @@ impl Held {
 
     /// Waits until no more descriptors and threads are held than before, but for those that pools keep for a while.
     fn wait_for_return(program: &Program, before: Self) -> Self {
-        const POOLED: usize = 8;
+        // GLib keeps eight that are unused, the library four for requests, and sessions are ended on some more. What
+        // each reader leaves behind is many times that.
+        const POOLED: usize = 24;
         let start = Instant::now();
         loop {
             let now = Self::by(program);
             if now.descriptors <= before.descriptors && now.threads <= before.threads + POOLED {
                 return now;
             }
-            assert!(start.elapsed() < PATIENCE, "{before:?} before, {now:?} after");
+            let names = || thread_names(program);
+            assert!(start.elapsed() < PATIENCE, "{before:?} before, {now:?} after: {}", names());
             thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+fn thread_names(program: &Program) -> String {
+    let tasks = fs::read_dir(format!("/proc/{}/task", program.pid())).unwrap().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+    names.sort();
+    names.join(", ")
 }
 
 /// Waits until the server has no connection to any of these ports of this computer.
