@@ -65,11 +65,12 @@ def a_viewer_is_shown_with_its_figures(window):
     window.find("No Viewers")
     with Viewer(lobby, "udp") as viewer:
         says(window, r"^Lavf\S+, UDP, since \d")
-        says(window, r"(k|M)bit/s, \d+ packets? lost")
+        says(window, r"(k|M)bit/s")
         window.find("Lobby")
         window.focus(HERE)
         window.key("Return")
-        for figure in ("Bitrate", "Sent", "Lost", "Jitter", "Round Trip", "Time to First Picture"):
+        # Those of its reports are looked at in tests/viewers.rs: some runs of ffmpeg send none.
+        for figure in ("Bitrate", "Sent", "Time to First Picture"):
             window.find(figure)
         assert viewer.watches()
         before = next(text for text in texts(window) if re.search(r"\d+ packets, ", text))
