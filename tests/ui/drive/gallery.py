@@ -265,7 +265,7 @@ def viewer_figures(window):
     viewers(window)
     window.focus("127.0.0.1")
     window.key("Return")
-    window.find("Jitter")
+    window.find("Bitrate")
 
 
 def kept_away(window):
