@@ -572,6 +572,11 @@ impl Leaving {
 
     /// Ends its session, then its connection, if that is open still. Not for the main thread.
     fn end(&self, pool: &RTSPSessionPool, server: &RTSPServer) {
+        if let Some(client) = &self.client {
+            // The timer of a removed session ends the process where the reader closes in that moment; the connection
+            // is closed below in any case.
+            client.set_post_session_timeout(-1);
+        }
         if let Some(session) = pool.find(&self.session) {
             let _ = pool.remove(&session);
         }

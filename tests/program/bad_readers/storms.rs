@@ -48,6 +48,7 @@ fn ssim(address: &str, picture: &Path) -> f64 {
 }
 
 #[test]
+#[ignore = "measures pictures while two cores are full: it is run by hand, on a machine without other work"]
 fn a_storm_of_plays_from_one_address_does_not_spoil_the_picture() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
