@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What build-aux/install.sh installs, and that the session bus can start it.
 
-Needs a display and the built program: xvfb-run -a /usr/bin/python3 tests/install.py
+Needs a display and the built program: xvfb-run -a -s -noreset /usr/bin/python3 tests/install.py
 """
 
 import os

@@ -111,7 +111,6 @@ def a_window_that_the_compositor_hides_has_no_previews():
             ["mutter", "--headless", "--wayland", "--no-x11", "--virtual-monitor", "1100x760"]
             + ["--wayland-display", "wayland-test"],
             env=os.environ | {"XDG_RUNTIME_DIR": runtime},
-            stderr=subprocess.DEVNULL,
         )
         try:
             wait_for("mutter", lambda: os.path.exists(os.path.join(runtime, "wayland-test")))
@@ -142,7 +141,7 @@ def a_window_that_the_compositor_hides_has_no_previews():
 
 
 def main():
-    manager = subprocess.Popen(["mutter", "--x11", "--sm-disable"], stderr=subprocess.DEVNULL)
+    manager = subprocess.Popen(["mutter", "--x11", "--sm-disable"])
     try:
         managed = ["xprop", "-root", "-notype", "_NET_SUPPORTING_WM_CHECK"]
         wait_for("mutter", lambda: b"window id" in subprocess.run(managed, capture_output=True, check=True).stdout)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The window: its cards, its dialogs, its preferences.
 
-Needs a display and a session bus: dbus-run-session -- xvfb-run -a /usr/bin/python3 tests/ui/window.py
+Needs a display and a session bus: dbus-run-session -- xvfb-run -a -s -noreset /usr/bin/python3 tests/ui/window.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """The program under test, used as a person with a screen reader would: by names and roles, over AT-SPI.
 
-Needs a display and a session bus: dbus-run-session -- xvfb-run -a /usr/bin/python3 tests/ui/window.py
+Needs a display and a session bus: dbus-run-session -- xvfb-run -a -s -noreset /usr/bin/python3 tests/ui/window.py
 """
 
 import os
