@@ -1,6 +1,7 @@
 //! Where a stream's thread and the RTSP server meet: the encoded pictures of one rendition, and whether
 //! somebody wants them. Shared by all threads; nothing here waits.
 
+use super::allowance::Allowance;
 use super::runner::Command;
 use super::state::StreamError;
 use gst::prelude::*;
@@ -9,7 +10,10 @@ use gst_utils::StreamProducer;
 use gst_utils::streamproducer::{ConsumptionLink, ProducerSettings};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// As key frames come anyway.
+const THEN_EACH: Duration = Duration::from_secs(2);
 
 /// One rendition's encoded pictures.
 #[derive(Debug)]
@@ -54,7 +58,37 @@ impl Feed {
             shared: Mutex::default(),
         });
         feed.look_at_pictures(&sink);
+        feed.hold_back_requests(&sink);
         Ok(feed)
+    }
+
+    /// The producer asks for a key frame at each picture that a media cannot go on with. A media that begins gets the
+    /// one that its reader's PLAY asks for; where readers come and go, the producer would ask at nearly every picture.
+    /// One that has lost pictures gets it from here.
+    fn hold_back_requests(self: &Arc<Self>, sink: &AppSink) {
+        let feed = Arc::downgrade(self);
+        let allowance = Mutex::new(Allowance::new(1, THEN_EACH, Instant::now()));
+        let pad = sink.static_pad("sink").expect("an appsink has a sink pad");
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            if info.event().is_none_or(|event| !gst_video::ForceKeyUnitEvent::is(event)) {
+                return gst::PadProbeReturn::Ok;
+            }
+            if let Some(feed) = feed.upgrade() {
+                let due = allowance.lock().unwrap().take(Instant::now());
+                feed.request_key_frame(due);
+            }
+            gst::PadProbeReturn::Drop
+        });
+    }
+
+    /// Makes the encoder begin with a key frame. It may wait for the picture that is under way.
+    pub fn force_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        let pad = self.sink().static_pad("sink").expect("an appsink has a sink pad");
+        // Past what is held back at that pad.
+        if let Some(encoder) = pad.peer() {
+            encoder.send_event(event);
+        }
     }
 
     /// Counts them, and keeps the latest key frame.
@@ -202,5 +236,48 @@ impl Drop for Input {
     fn drop(&mut self) {
         self.feed.demand.fetch_sub(1, Ordering::AcqRel);
         self.feed.send(Command::Demand);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_media_ask_for_by_themselves_is_had_once_in_a_while() {
+        gst::init().unwrap();
+        let (commands, asked) = mpsc::channel();
+        let feed = Feed::new(commands).unwrap();
+        let (came, encoder) = mpsc::channel();
+        let source = gst::Pad::builder(gst::PadDirection::Src)
+            .event_function(move |_, _, event| {
+                if gst_video::ForceKeyUnitEvent::is(&event) {
+                    came.send(()).unwrap();
+                }
+                true
+            })
+            .build();
+        let pad = feed.sink().static_pad("sink").unwrap();
+        source.set_active(true).unwrap();
+        source.link(&pad).unwrap();
+        feed.sink().set_state(gst::State::Paused).unwrap();
+
+        let start = Instant::now();
+        let due = || {
+            pad.push_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+            match asked.try_recv() {
+                Ok(Command::KeyFrame(due)) => due,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(due() <= Instant::now());
+        let next = due();
+        assert!(next >= start + THEN_EACH, "{:?}", next - start);
+        assert_eq!(due(), next);
+        assert!(encoder.try_recv().is_err(), "past the allowance");
+        feed.force_key_frame();
+        assert_eq!(encoder.try_recv(), Ok(()));
+        assert!(asked.try_recv().is_err());
+        feed.sink().set_state(gst::State::Null).unwrap();
     }
 }

@@ -429,9 +429,7 @@ impl Runner {
         self.key_frame_at = None;
         if [&self.graph, &self.slate].into_iter().flatten().any(Graph::is_encoding) {
             self.last_key_frame = Instant::now();
-            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-            let pad = self.feed.sink().static_pad("sink").expect("an appsink has a sink pad");
-            pad.push_event(event);
+            self.feed.force_key_frame();
         }
     }
 

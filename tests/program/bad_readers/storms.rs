@@ -48,7 +48,6 @@ fn ssim(address: &str, picture: &Path) -> f64 {
 }
 
 #[test]
-#[ignore = "measures pictures while two cores are full: it is run by hand, on a machine without other work"]
 fn a_storm_of_plays_from_one_address_does_not_spoil_the_picture() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +76,8 @@ fn a_storm_of_plays_from_one_address_does_not_spoil_the_picture() {
     eprintln!("SSIM {calm} without, {stormy} in a storm of {plays} PLAYs");
     assert!(plays > 50, "that was no storm: {plays} PLAYs");
     assert!(calm - stormy <= 0.01, "SSIM {calm} without, {stormy} in a storm of {plays} PLAYs");
-    program.stop();
+    // The library adds the way of UDP to a media that plays already.
+    program.stop_amid(&["Got data flow before stream-start event"]);
 }
 
 #[test]
