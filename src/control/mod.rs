@@ -17,7 +17,7 @@ use history::History;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// A configuration that is in force: its file, its passwords, and the engine that does what it says.
 ///
@@ -48,8 +48,8 @@ struct Inner {
     lock: RefCell<Option<ConfigLock>>,
 }
 
-/// Whether whoever listens is there still.
-struct Listener(Rc<dyn Fn(&Control) -> bool>);
+/// What is told to an object, which keeps it alive.
+struct Listener(Weak<dyn Fn(&Control)>);
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -162,8 +162,16 @@ impl Control {
     /// Tells an object of every change of what can be asked here, as long as it lives.
     pub fn connect_changed<T: IsA<glib::Object>>(&self, object: &T, tell: impl Fn(&T, &Self) + 'static) {
         let weak = object.downgrade();
-        let listener = move |control: &Self| weak.upgrade().inspect(|object| tell(object, control)).is_some();
-        self.0.listeners.borrow_mut().push(Listener(Rc::new(listener)));
+        let tell: Rc<dyn Fn(&Self)> = Rc::new(move |control| {
+            if let Some(object) = weak.upgrade() {
+                tell(&object, control);
+            }
+        });
+        let mut listeners = self.0.listeners.borrow_mut();
+        listeners.retain(|listener| listener.0.strong_count() > 0);
+        listeners.push(Listener(Rc::downgrade(&tell)));
+        // Kept by the object, whose widgets it may hold: those of a closed page would stay until the next change.
+        object.add_weak_ref_notify_local(move || drop(tell));
     }
 
     /// What was left off at the start because the last run crashed, as far as it is so still.
@@ -323,11 +331,13 @@ impl Control {
     }
 
     fn changed(&self) {
-        // A listener may ask for anything, or add another one.
-        let listeners = self.0.listeners.take();
-        let stay: Vec<_> = listeners.into_iter().filter(|listener| (listener.0)(self)).collect();
-        let added = self.0.listeners.replace(stay);
-        self.0.listeners.borrow_mut().extend(added);
+        // A listener may ask for anything, add another one or end one.
+        let listeners: Vec<_> = self.0.listeners.borrow().iter().map(|listener| listener.0.clone()).collect();
+        for listener in listeners {
+            if let Some(tell) = listener.upgrade() {
+                tell(self);
+            }
+        }
     }
 
     /// Until now undo could have brought them back.
@@ -632,6 +642,7 @@ access = { read = 'anyone' }
                 control.change(|config| config.streams[0].name = name.into()).await.unwrap();
             }
             drop(object);
+            assert_eq!(Rc::strong_count(&heard), 1, "what is told goes with the object");
             control.change(|config| config.streams[0].name = "Three".into()).await.unwrap();
             assert_eq!(*heard.borrow(), [("One".to_owned(), true), ("Two".to_owned(), true)]);
             control.close().await;

@@ -3,6 +3,7 @@
 
 mod add_dialog;
 mod address_dialog;
+mod alert;
 mod direction;
 mod error_text;
 mod given_address;

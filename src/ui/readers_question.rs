@@ -1,6 +1,7 @@
 //! Asks what becomes of those who watch when what let them in is taken away or changed.
 
 use crate::i18n::{gettext, ngettext_f};
+use crate::ui::alert;
 use adw::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub async fn ask(page: &impl IsA<gtk::Widget>, heading: &str, viewers: u32) -> A
         ("away", &gettext("_Send Them Away")),
     ]);
     dialog.set_response_appearance("away", adw::ResponseAppearance::Destructive);
-    match dialog.choose_future(Some(page)).await.as_str() {
+    match alert::choose(dialog, page).await.as_str() {
         "stay" => Answer::Stay,
         "away" => Answer::SendAway,
         _ => Answer::Cancel,
@@ -63,5 +64,5 @@ pub async fn confirm(page: &impl IsA<gtk::Widget>, viewers: u32) -> bool {
         .build();
     dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("away", &gettext("_Send Away"))]);
     dialog.set_response_appearance("away", adw::ResponseAppearance::Destructive);
-    dialog.choose_future(Some(page)).await == "away"
+    alert::choose(dialog, page).await == "away"
 }

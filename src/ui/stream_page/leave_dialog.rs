@@ -1,6 +1,7 @@
 //! Asks what becomes of the changes that wait when their page is left.
 
 use crate::i18n::gettext;
+use crate::ui::alert;
 use adw::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub async fn ask(page: &impl IsA<gtk::Widget>, consequence: &str) -> Answer {
     ]);
     dialog.set_response_appearance("discard", adw::ResponseAppearance::Destructive);
     dialog.set_response_appearance("apply", adw::ResponseAppearance::Suggested);
-    match dialog.choose_future(Some(page)).await.as_str() {
+    match alert::choose(dialog, page).await.as_str() {
         "apply" => Answer::Apply,
         "discard" => Answer::Discard,
         _ => Answer::Stay,

@@ -3,6 +3,7 @@
 use crate::config::{Field, Password, User};
 use crate::control::Control;
 use crate::i18n::{gettext, gettext_f};
+use crate::ui::alert;
 use crate::ui::password_row;
 use crate::ui::problem_row::ProblemRow;
 use crate::words;
@@ -36,7 +37,7 @@ pub async fn ask_new(parent: &impl IsA<gtk::Widget>, control: &Control) -> Optio
     let typed = check.clone();
     name.connect_changed(move |_| typed());
     password.connect_changed(move |_| check());
-    let accepted = dialog.choose_future(Some(parent)).await == "accept";
+    let accepted = alert::choose(dialog, parent).await == "accept";
     accepted.then(|| (name.text().trim().to_owned(), Password::from(password.text().as_str())))
 }
 
@@ -57,7 +58,7 @@ pub async fn ask_password(
             dialog.set_response_enabled("accept", password_row::problem(password).is_none());
         }
     });
-    let accepted = dialog.choose_future(Some(parent)).await == "accept";
+    let accepted = alert::choose(dialog, parent).await == "accept";
     accepted.then(|| Password::from(password.text().as_str()))
 }
 

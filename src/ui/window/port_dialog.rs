@@ -1,6 +1,7 @@
 //! Asks for the port of the server.
 
 use crate::i18n::gettext;
+use crate::ui::alert;
 use adw::prelude::*;
 
 /// The port that was chosen; none where it was left as it is.
@@ -25,7 +26,7 @@ pub async fn ask(parent: &impl IsA<gtk::Widget>, port: u16) -> Option<u16> {
         .build();
     dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("change", &gettext("Change _Port"))]);
     dialog.set_response_appearance("change", adw::ResponseAppearance::Suggested);
-    let answer = dialog.choose_future(Some(parent)).await;
+    let answer = alert::choose(dialog, parent).await;
     // What was typed may not have been taken over yet.
     row.update();
     (answer == "change").then(|| row.value() as u16)

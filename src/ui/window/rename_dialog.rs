@@ -1,8 +1,9 @@
 //! Asks for another name of a stream.
 
-use super::super::problem_row::ProblemRow;
 use crate::config::{Config, Field, StreamField};
 use crate::i18n::gettext;
+use crate::ui::alert;
+use crate::ui::problem_row::ProblemRow;
 use crate::words;
 use adw::prelude::*;
 
@@ -36,7 +37,7 @@ pub async fn ask(parent: &impl IsA<gtk::Widget>, config: Config, place: usize) -
         dialog.set_response_enabled("rename", sentence.is_none());
         problem.mark(row, sentence.as_deref());
     });
-    let answer = dialog.choose_future(Some(parent)).await;
+    let answer = alert::choose(dialog, parent).await;
     let chosen = row.text().trim().to_owned();
     (answer == "rename" && chosen != name).then_some(chosen)
 }

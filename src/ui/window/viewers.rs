@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::engine::{Change, Stream};
 use crate::i18n::{gettext, ngettext_f};
+use crate::ui::alert;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 
@@ -64,6 +65,6 @@ impl Window {
             .build();
         dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("disconnect", &gettext("_Disconnect"))]);
         dialog.set_response_appearance("disconnect", adw::ResponseAppearance::Destructive);
-        dialog.choose_future(Some(self)).await == "disconnect"
+        alert::choose(dialog, self).await == "disconnect"
     }
 }
