@@ -25,11 +25,14 @@ access = { read = "anyone" }
 [[streams.renditions]]
 size = "320x240"
 """
+# One wrong password is several failed logins here: rtspsrc tries again by itself. Locked out for half a minute, the right
+# password would be refused once, and tried again between 48 and 72 seconds later.
 ORIGIN = """
 version = 1
 users = [{ name = "guest" }]
 [server]
 port = 0
+lock_out = false
 [[streams]]
 id = "camera"
 name = "Camera"

@@ -76,8 +76,9 @@ fn a_storm_of_plays_from_one_address_does_not_spoil_the_picture() {
     eprintln!("SSIM {calm} without, {stormy} in a storm of {plays} PLAYs");
     assert!(plays > 50, "that was no storm: {plays} PLAYs");
     assert!(calm - stormy <= 0.01, "SSIM {calm} without, {stormy} in a storm of {plays} PLAYs");
-    // The library adds the way of UDP to a media that plays already.
-    program.stop_amid(&["Got data flow before stream-start event"]);
+    // The library adds the way of UDP to a media that plays already: "Got data flow before stream-start event". Lines
+    // of the program fall into the middle of these, so that only their beginning is sure.
+    program.stop_amid(&["GStreamer-WARNING"]);
 }
 
 #[test]
