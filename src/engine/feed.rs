@@ -2,6 +2,7 @@
 //! somebody wants them. Shared by all threads; nothing here waits.
 
 use super::allowance::Allowance;
+use super::pipeline::KEY_FRAME_SECONDS;
 use super::runner::Command;
 use super::state::StreamError;
 use gst::prelude::*;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// As key frames come anyway.
-const THEN_EACH: Duration = Duration::from_secs(2);
+const THEN_EACH: Duration = Duration::from_secs(KEY_FRAME_SECONDS as u64);
 
 /// One rendition's encoded pictures.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Feed {
         });
     }
 
-    /// Makes the encoder begin with a key frame. It may wait for the picture that is under way.
+    /// Makes the next picture that the encoder takes a key frame.
     pub fn force_key_frame(&self) {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
         let pad = self.sink().static_pad("sink").expect("an appsink has a sink pad");

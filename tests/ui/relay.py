@@ -25,8 +25,8 @@ access = { read = "anyone" }
 [[streams.renditions]]
 size = "320x240"
 """
-# One wrong password is several failed logins here: rtspsrc tries again by itself. Locked out for half a minute, the right
-# password would be refused once, and tried again between 48 and 72 seconds later.
+# A wrong password of the relay makes this one lock it out within a quarter of a second. The right one would then be
+# refused once, and tried again between 48 and 72 seconds later.
 ORIGIN = """
 version = 1
 users = [{ name = "guest" }]

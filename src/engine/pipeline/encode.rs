@@ -20,7 +20,7 @@ const fn encoders(codec: Codec) -> &'static [&'static str] {
 }
 
 /// Between key frames: a reader that asks gets one at once, so this is for those that lost a packet.
-const KEY_FRAME_SECONDS: u32 = 2;
+pub const KEY_FRAME_SECONDS: u32 = 2;
 
 /// For `Bitrate::Auto`: what H.264 needs for a good picture of ordinary content, live and without B-frames.
 const BITS_PER_PIXEL: f64 = 0.1;

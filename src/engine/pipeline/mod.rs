@@ -12,6 +12,7 @@ mod overlay;
 mod pace;
 mod picture;
 
+pub use encode::KEY_FRAME_SECONDS;
 pub use picture::{Format, even};
 
 use super::clock::TimeLine;
