@@ -235,12 +235,9 @@ fn read_all(from: &mut impl Read) -> Vec<u8> {
 
 /// Everything that it wrote.
 pub fn words(output: &Output) -> String {
-    format!(
-        "{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    // What went wrong is said on standard error, and a long report is cut at its end.
+    format!("{}\n{}{}", output.status, text(&output.stderr), text(&output.stdout))
 }
 
 fn end_of(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {

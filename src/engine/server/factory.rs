@@ -1,6 +1,7 @@
 //! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
 
 use super::delivery::Delivery;
+use super::shared_media::SharedMedia;
 use super::traffic::Traffics;
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
@@ -12,8 +13,9 @@ use gst_app::AppSrc;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory, RTSPMediaStatus, RTSPSuspendMode};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 /// The name of the source in each media.
 const INPUT: &str = "input";
@@ -26,8 +28,7 @@ mod imp {
         pub feed: OnceLock<Arc<Feed>>,
         pub time: OnceLock<TimeLine>,
         pub traffics: OnceLock<Arc<Traffics>>,
-        /// How many media have begun to end.
-        pub ended: Arc<AtomicUsize>,
+        pub media: SharedMedia,
     }
 
     #[glib::object_subclass]
@@ -40,10 +41,9 @@ mod imp {
     impl ObjectImpl for Factory {}
 
     impl RTSPMediaFactoryImpl for Factory {
-        /// One media for every reader, whatever query follows the path in the address. One that ends is kept by
-        /// the library under its key until it has ended, and who asks meanwhile would be refused.
+        /// One media for every reader, whatever query follows the path in the address.
         fn gen_key(&self, _: &gst_rtsp::RTSPUrl) -> Option<glib::GString> {
-            Some(format!("media-{}", self.ended.load(Ordering::Acquire)).into())
+            Some(self.media.key().into())
         }
 
         fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
@@ -67,14 +67,26 @@ mod imp {
                     element.set_property("processing-deadline", gst::ClockTime::ZERO);
                 }
             });
-            // One that failed stays with its readers; the next one is given another.
-            let ended = self.ended.clone();
-            pipeline.bus().expect("a pipeline has a bus").set_sync_handler(move |_, message| {
-                if let gst::MessageView::Error(error) = message.view() {
-                    tracing::warn!("a media failed: {}", StreamError::from_message(error));
-                    ended.fetch_add(1, Ordering::AcqRel);
+            // One that failed or was ended stays with its readers; the next one is given another.
+            let ended = self.media.made(media);
+            pipeline.bus().expect("a pipeline has a bus").set_sync_handler({
+                let ended = ended.clone();
+                move |_, message| {
+                    match message.view() {
+                        gst::MessageView::Error(error) => {
+                            tracing::warn!("a media failed: {}", StreamError::from_message(error));
+                            ended.store(true, Ordering::Release);
+                        }
+                        gst::MessageView::Eos(_) => ended.store(true, Ordering::Release),
+                        _ => {}
+                    }
+                    gst::BusSyncReply::Pass
                 }
-                gst::BusSyncReply::Pass
+            });
+            media.connect_target_state(move |_, state| {
+                if state <= ffi::STATE_READY {
+                    ended.store(true, Ordering::Release);
+                }
             });
             media.take_pipeline(&pipeline);
             Some(pipeline)
@@ -89,12 +101,6 @@ mod imp {
             };
             traffics.watch(media);
             configure(media, feed, time);
-            let (ended, counted) = (self.ended.clone(), AtomicBool::new(false));
-            media.connect_target_state(move |_, state| {
-                if state <= ffi::STATE_READY && !counted.swap(true, Ordering::AcqRel) {
-                    ended.fetch_add(1, Ordering::AcqRel);
-                }
-            });
         }
     }
 }
@@ -118,6 +124,11 @@ impl Factory {
         factory.set_stop_on_disconnect(false);
         delivery.apply_to(&factory);
         factory
+    }
+
+    /// Holds the media no longer that was asked for at least so long ago: by now it has its readers, or none.
+    pub fn let_go(&self, unasked: Duration) {
+        self.imp().media.let_go(unasked);
     }
 }
 

@@ -21,6 +21,7 @@ mod readers;
 mod receiver_reports;
 mod refusals;
 mod seats;
+mod shared_media;
 mod timestamp_guard;
 mod traffic;
 mod ways;
@@ -66,6 +67,8 @@ const REQUEST_THREADS: i32 = 4;
 const BACKLOG: i32 = 1024;
 /// The library removes sessions that timed out only when it is asked to.
 const SESSION_CLEANUP: Duration = Duration::from_secs(2);
+/// Within so long the library has counted who asked for a media.
+const COUNTED: Duration = Duration::from_secs(1);
 /// A connection that has taken nothing for so long is closed by the system, in case that `connections` did not.
 const STALLED: Duration = Duration::from_secs(20);
 /// The connection of a UDP reader whose session has ended is closed after so many seconds, unless it begins another
@@ -150,7 +153,7 @@ pub struct Server {
     ways: Arc<Ways>,
     delivery: RefCell<Delivery>,
     /// Of the mount paths that are served.
-    served: RefCell<HashMap<String, Factory>>,
+    served: Rc<RefCell<HashMap<String, Factory>>>,
     sockets: Sockets,
     encrypted_sockets: Sockets,
     cleanup: RefCell<Option<glib::SourceId>>,
@@ -219,9 +222,11 @@ impl Server {
                 None
             }
         });
+        let served = Rc::new(RefCell::new(HashMap::<String, Factory>::new()));
         let cleanup = glib::timeout_add_local(SESSION_CLEANUP, {
-            let sessions = sessions.clone();
+            let (sessions, served) = (sessions.clone(), served.clone());
             move || {
+                served.borrow().values().for_each(|factory| factory.let_go(COUNTED));
                 // The last session of a media ends its pipeline, and waits for that.
                 let sessions = sessions.clone();
                 blocking::unblock(move || sessions.cleanup()).detach();
@@ -243,7 +248,7 @@ impl Server {
             time,
             ways,
             delivery: RefCell::new(Delivery::new(&ServerConfig::default(), &LocalAddresses::default())),
-            served: RefCell::default(),
+            served,
             sockets: Sockets::default(),
             encrypted_sockets: Sockets::default(),
             cleanup: RefCell::new(Some(cleanup)),
@@ -411,7 +416,9 @@ impl Server {
     /// Serves nothing at a path any more.
     pub fn unmount(&self, path: &str) {
         self.mounts.0.lock().unwrap().remove(path);
-        self.served.borrow_mut().remove(path);
+        if let Some(factory) = self.served.borrow_mut().remove(path) {
+            factory.let_go(Duration::ZERO);
+        }
         self.factories.remove_factory(path);
     }
 
@@ -479,6 +486,7 @@ impl Server {
             cleanup.remove();
         }
         self.connections.stop();
+        self.served.borrow().values().for_each(|factory| factory.let_go(Duration::ZERO));
         let (sessions, server) = (self.sessions.clone(), self.server.clone());
         let ended = blocking::unblock(move || {
             server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
