@@ -25,14 +25,11 @@ access = { read = "anyone" }
 [[streams.renditions]]
 size = "320x240"
 """
-# A wrong password of the relay makes this one lock it out within a quarter of a second. The right one would then be
-# refused once, and tried again between 48 and 72 seconds later.
 ORIGIN = """
 version = 1
 users = [{ name = "guest" }]
 [server]
 port = 0
-lock_out = false
 [[streams]]
 id = "camera"
 name = "Camera"

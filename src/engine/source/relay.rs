@@ -242,20 +242,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamE
 
 /// Sets what the source elements of GStreamer have, each in its own words.
 fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Password>) {
-    let set = |property: &str, value: &str| {
-        if source.has_property_with_type(property, glib::Type::STRING) {
-            source.set_property(property, value);
-        }
-    };
-    set("user-agent", USER_AGENT);
-    if let Some(password) = password {
-        for property in ["user-id", "username"] {
-            set(property, &config.user);
-        }
-        for property in ["user-pw", "password"] {
-            set(property, password.reveal());
-        }
-    }
+    set(source, "user-agent", USER_AGENT);
     match source.factory().map(|factory| factory.name()).as_deref() {
         Some("rtspsrc") => {
             source.set_property("latency", JITTER_MS);
@@ -266,11 +253,22 @@ fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Passwor
                 Transport::Tcp => source.set_property_from_str("protocols", "tcp"),
                 Transport::Udp => source.set_property_from_str("protocols", "udp"),
             }
-            source.connect("select-stream", false, |values| {
+            let login = password.map(|password| (config.user.clone(), password.clone()));
+            // What is in the address is tried once; what is in the properties, eight times at once, and a camera locks
+            // out who does that.
+            if let Some((user, password)) = &login {
+                set(source, "location", &with_login(&config.address, user, password));
+            }
+            source.connect("select-stream", false, move |values| {
+                // It was let in. Where it is asked again, the same login is right.
+                if let (Some((user, password)), Ok(source)) = (&login, values[0].get()) {
+                    log_in(source, user, password);
+                }
                 let caps = values.get(2)?.get::<gst::Caps>().ok()?;
                 let media = caps.structure(0)?.get::<String>("media").ok();
                 Some((media.as_deref() == Some("video")).to_value())
             });
+            return;
         }
         Some("souphttpsrc") => {
             source.set_property("timeout", SILENCE.as_secs() as u32);
@@ -279,6 +277,31 @@ fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Passwor
         }
         _ => {}
     }
+    if let Some(password) = password {
+        log_in(source, &config.user, password);
+    }
+}
+
+fn set(source: &gst::Element, property: &str, value: &str) {
+    if source.has_property_with_type(property, glib::Type::STRING) {
+        source.set_property(property, value);
+    }
+}
+
+fn log_in(source: &gst::Element, user: &str, password: &Password) {
+    for property in ["user-id", "username"] {
+        set(source, property, user);
+    }
+    for property in ["user-pw", "password"] {
+        set(source, property, password.reveal());
+    }
+}
+
+/// The address with a login in it, which no other program and no log gets to see.
+fn with_login(address: &str, user: &str, password: &Password) -> String {
+    let escape = |text: &str| glib::uri_escape_string(text, None::<&str>, false);
+    let login = format!("://{}:{}@", escape(user), escape(password.reveal()));
+    address.replacen("://", &login, 1)
 }
 
 /// The end of a connection is no end of the stream.
