@@ -126,23 +126,25 @@ impl RightsPage {
             }
         }
         // The two halves of a row have one height.
-        let align = |cells: [&gtk::Widget; 2]| {
-            let size = gtk::SizeGroup::new(gtk::SizeGroupMode::Vertical);
-            cells.iter().for_each(|cell| size.add_widget(*cell));
-        };
+        let row = || gtk::SizeGroup::new(gtk::SizeGroupMode::Vertical);
+        let size = row();
         let anyone = heading(&gettext("Anyone"));
+        size.add_widget(&anyone);
         imp.streams.attach(&anyone, 1, 0, 1, 1);
         for (column, user) in (0..).zip(&shape.users) {
             let heading = heading(user);
             imp.users.attach(&heading, column, 0, 1, 1);
-            align([anyone.upcast_ref(), heading.upcast_ref()]);
+            size.add_widget(&heading);
         }
 
         let mut rows = Vec::new();
         for (line, (id, stream)) in (1..).zip(&shape.streams) {
             let name = gtk::Label::builder().label(stream).xalign(0.0).hexpand(true).tooltip_text(stream);
-            let name = name.ellipsize(gtk::pango::EllipsizeMode::End).width_chars(8).max_width_chars(30);
-            imp.streams.attach(&name.build(), 0, line, 1, 1);
+            let name =
+                name.ellipsize(gtk::pango::EllipsizeMode::End).width_chars(8).max_width_chars(30).build();
+            let size = row();
+            size.add_widget(&name);
+            imp.streams.attach(&name, 0, line, 1, 1);
             // Translators: {stream} is the name of a stream.
             let label = gettext_f("Anyone may watch {stream}", &[("stream", stream)]);
             let (page, of) = (self.downgrade(), id.clone());
@@ -151,6 +153,7 @@ impl RightsPage {
                     glib::spawn_future_local(page.let_anyone(of.clone(), may));
                 }
             });
+            size.add_widget(&anyone);
             imp.streams.attach(&anyone, 1, line, 1, 1);
             let mut users = Vec::new();
             for (column, user) in (0..).zip(&shape.users) {
@@ -163,7 +166,7 @@ impl RightsPage {
                     }
                 });
                 imp.users.attach(&check, column, line, 1, 1);
-                align([anyone.upcast_ref(), check.upcast_ref()]);
+                size.add_widget(&check);
                 users.push(check);
             }
             rows.push(Row { anyone, users });

@@ -68,6 +68,8 @@ mod imp {
         #[template_child]
         pub views: TemplateChild<adw::ViewStack>,
         #[template_child]
+        pub root: TemplateChild<adw::NavigationPage>,
+        #[template_child]
         pub viewers: TemplateChild<ViewersPage>,
         #[template_child]
         pub viewers_view: TemplateChild<adw::ViewStackPage>,

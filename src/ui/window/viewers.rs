@@ -27,6 +27,9 @@ impl Window {
         imp.views.connect_visible_child_name_notify(move |views| {
             let Some(window) = weak.upgrade() else { return };
             let imp = window.imp();
+            // What a narrow window shows above, and what is announced.
+            let title = views.visible_child().and_then(|child| views.page(&child).title());
+            imp.root.set_title(&title.unwrap_or_default());
             let is_streams = views.visible_child_name().is_some_and(|name| name == "streams");
             imp.search_button.set_visible(is_streams);
             imp.sort_button.set_visible(is_streams);

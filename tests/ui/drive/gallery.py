@@ -137,7 +137,8 @@ class Look(Window):
         folder = os.path.join(self.folder.name, "gtk-4.0")
         os.mkdir(folder)
         with open(os.path.join(folder, "settings.ini"), "w", encoding="utf-8") as file:
-            file.write(f"[Settings]\ngtk-enable-animations=false\n")
+            # The buttons that GNOME shows.
+            file.write("[Settings]\ngtk-enable-animations=false\ngtk-decoration-layout=appmenu:close\n")
         resources = f"Xft.dpi: {96 * text_scale}"
         subprocess.run(["xprop", "-root", "-f", "RESOURCE_MANAGER", "8s", "-set", "RESOURCE_MANAGER", resources], check=True)
         self.environment |= environment | {"XDG_CONFIG_HOME": self.folder.name}
@@ -221,6 +222,19 @@ def rights(window):
     preferences(window)
     window.press("Rights")
     window.find("ann may watch Lobby")
+
+
+def security(window):
+    preferences(window)
+    window.press("Security")
+    window.find("Allow an Address or Network")
+
+
+def encryption(window):
+    preferences(window)
+    window.press("Encrypted Connections (RTSPS)")
+    window.find("Fingerprint (SHA-256)")
+    window.focus("Multicast Addresses")
 
 
 def rename(window):
@@ -329,6 +343,8 @@ PAGES = {
     "add-user": (CONFIG, add_user),
     "user": (CONFIG, user),
     "rights": (CONFIG, rights),
+    "security": (CONFIG, security),
+    "encryption": (CONFIG, encryption),
     "shortcuts": (CONFIG, shortcuts),
     "about": (CONFIG, lambda window: window.choose("Main Menu", 4)),
 }
