@@ -248,9 +248,9 @@ class Window:
 
     def tab_to(self, what, is_meant):
         """Goes to the first thing of which this is true, as one does without a pointer."""
-        wait_for(what, lambda: any(map(is_meant, self.nodes())))
         focused = lambda node: node.get_state_set().contains(Atspi.StateType.FOCUSED)  # noqa: E731
-        if any(is_meant(node) and focused(node) for node in self.nodes()):
+        # What was looked at can go away meanwhile: then it is looked again.
+        if any(wait_for(what, lambda: [focused(node) for node in self.nodes() if is_meant(node)])):
             return
         focus, is_late = Focus(), False
 
