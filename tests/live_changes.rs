@@ -36,11 +36,12 @@ fn stream(id: &str) -> StreamConfig {
         name: id.into(),
         path: format!("/{id}"),
         enabled: true,
-        source: Source::Pattern(PatternSource { pattern: "black".into() }),
+        source: Source::Pattern(PatternSource::silent("black")),
         access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         readers_limit: None,
         overlays: Vec::new(),
+        sound: Sound::default(),
         transports: ReaderTransport::default_list(),
         slate: Slate::default(),
         lost_after_seconds: Slate::LOST_AFTER_SECONDS,
@@ -116,53 +117,72 @@ fn assert_undisturbed(reader: &Reader, whose: &str) {
     assert!(uneven.is_empty(), "the RTP time of {whose} made steps of {uneven:?}");
 }
 
-/// ffmpeg, and the pictures that it decodes: grey, with the moment at which each was there.
+/// ffmpeg, and what it decodes: grey pictures, or pieces of sound, with the moment at which each was there.
 struct Watcher {
     ffmpeg: Child,
-    pictures: Arc<Pictures>,
+    pieces: Arc<Pieces>,
 }
 
 #[derive(Default)]
-struct Pictures {
+struct Pieces {
     decoded: Mutex<Vec<(Instant, Vec<u8>)>>,
     more: Condvar,
 }
 
+/// 20 ms of sound: samples of 16 bits, 8000 a second.
+const PIECE_OF_SOUND: usize = 2 * 160;
+
 impl Watcher {
     fn of(address: &str) -> Self {
+        let output = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray"];
+        Self::decode(address, &output, WIDTH * HEIGHT)
+    }
+
+    fn of_sound(address: &str) -> Self {
+        let output = ["-vn", "-f", "s16le", "-ac", "1", "-ar", "8000", "-flush_packets", "1"];
+        Self::decode(address, &output, PIECE_OF_SOUND)
+    }
+
+    fn decode(address: &str, output: &[&str], length: usize) -> Self {
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-nostdin", "-loglevel", "error", "-fflags", "nobuffer", "-flags", "low_delay"]);
         // A thread more is a picture later.
         ffmpeg.args(["-threads", "1", "-rtsp_transport", "tcp", "-i", address]);
-        ffmpeg.args(["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+        ffmpeg.args(output).arg("-");
         let mut ffmpeg = ffmpeg.stdout(Stdio::piped()).spawn().expect("ffmpeg");
         let mut output = ffmpeg.stdout.take().unwrap();
-        let pictures = Arc::<Pictures>::default();
-        let to = pictures.clone();
+        let pieces = Arc::<Pieces>::default();
+        let to = pieces.clone();
         thread::spawn(move || {
-            let mut picture = vec![0; WIDTH * HEIGHT];
-            while output.read_exact(&mut picture).is_ok() {
-                to.decoded.lock().unwrap().push((Instant::now(), picture.clone()));
+            let mut piece = vec![0; length];
+            while output.read_exact(&mut piece).is_ok() {
+                to.decoded.lock().unwrap().push((Instant::now(), piece.clone()));
                 to.more.notify_all();
             }
         });
-        Self { ffmpeg, pictures }
+        Self { ffmpeg, pieces }
     }
 
     /// The picture that shows it first, of those that came since then: how long that took.
     fn sees(&self, what: &str, since: Instant, shows: impl Fn(&[u8]) -> bool) -> Duration {
-        let mut pictures = self.pictures.decoded.lock().unwrap();
+        let mut pieces = self.pieces.decoded.lock().unwrap();
         loop {
-            let shown = pictures.iter().find(|(at, picture)| *at > since && shows(picture));
+            let shown = pieces.iter().find(|(at, piece)| *at > since && shows(piece));
             if let Some((at, _)) = shown {
                 let took = *at - since;
-                pictures.clear();
+                pieces.clear();
                 return took;
             }
             let left = PATIENCE.saturating_sub(since.elapsed());
-            assert!(!left.is_zero(), "{what} was never seen, in {} pictures", pictures.len());
-            pictures = self.pictures.more.wait_timeout(pictures, left).unwrap().0;
+            assert!(!left.is_zero(), "{what} did not come, in {} pieces", pieces.len());
+            pieces = self.pieces.more.wait_timeout(pieces, left).unwrap().0;
         }
+    }
+
+    /// The piece of sound that first is about as loud, of those that came since then: how long that took. The
+    /// loudest is 1.
+    fn hears(&self, what: &str, since: Instant, loudness: f64) -> Duration {
+        self.sees(what, since, |piece| (peak(piece) - loudness).abs() < 0.1 * loudness + 0.005)
     }
 
     /// Waits until it ends by itself, without an error.
@@ -185,6 +205,13 @@ impl Drop for Watcher {
         let _ = self.ffmpeg.kill();
         let _ = self.ffmpeg.wait();
     }
+}
+
+/// The loudest sample, between 0 and 1.
+fn peak(piece: &[u8]) -> f64 {
+    let (samples, _) = piece.as_chunks::<2>();
+    let loudest = samples.iter().map(|sample| i16::from_le_bytes(*sample).unsigned_abs()).max();
+    f64::from(loudest.unwrap_or_default()) / f64::from(i16::MAX)
 }
 
 /// One of nine equal parts of a picture, by column and row.
@@ -283,7 +310,7 @@ fn another_bitrate_is_kept_to_within_half_a_second_and_no_packet_is_lost() {
     with_server(|hands, address| {
         // Nothing is harder to encode.
         hands.change(|stream| {
-            stream.source = Source::Pattern(PatternSource { pattern: "snow".into() });
+            stream.source = Source::Pattern(PatternSource::silent("snow"));
             stream.renditions[0].bitrate = Bitrate::Kbps(HIGH);
         });
         let changed = format!("{address}/changed");
@@ -320,6 +347,53 @@ fn another_bitrate_is_kept_to_within_half_a_second_and_no_packet_is_lost() {
         reader.leave();
         control.leave();
     });
+}
+
+/// As [`config`], with a tone of a quarter of the loudest in both streams.
+fn config_with_sound() -> Config {
+    let mut config = config();
+    for stream in &mut config.streams {
+        stream.source = Source::Pattern(PatternSource { pattern: "black".into(), sound: PatternSound::Sine });
+        stream.sound.codec = SoundCodec::Auto;
+    }
+    config
+}
+
+#[test]
+fn another_volume_and_mute_are_heard_within_half_a_second_and_no_packet_is_lost() {
+    const TONE: f64 = 0.25;
+    with_config(&config_with_sound(), |hands, address| {
+        let changed = format!("{address}/changed");
+        let control = reader(&format!("{address}/control"));
+        let other = Watcher::of_sound(&format!("{address}/control"));
+        let reader = reader(&changed);
+        let watcher = Watcher::of_sound(&changed);
+        watcher.hears("the tone", Instant::now(), TONE);
+        other.hears("the other tone", Instant::now(), TONE);
+        let sessions = hands.sessions();
+        assert_eq!(sessions.len(), 4);
+        let steps =
+            [(50, false, 0.5), (50, true, 0.0), (200, true, 0.0), (200, false, 2.0), (100, false, 1.0)];
+        for (volume, mute, share) in steps {
+            let what = format!("{volume} % {}", if mute { "muted" } else { "heard" });
+            let asked = hands.change(move |stream| (stream.sound.volume, stream.sound.mute) = (volume, mute));
+            let took = watcher.hears(&what, asked, share * TONE);
+            println!("{what}: after {took:?}");
+            assert!(took < SEEN_WITHIN, "{what} was heard after {took:?}");
+            other.hears("the other tone", asked, TONE);
+        }
+        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+        assert_undisturbed(&reader, "the reader");
+        assert_undisturbed(&control, "the other stream's reader");
+        reader.leave();
+        control.leave();
+    });
+}
+
+#[test]
+fn another_sound_codec_ends_the_viewers_of_that_stream_alone() {
+    let opus = |stream: &mut StreamConfig| stream.sound.codec = SoundCodec::Opus;
+    ends_viewers_of_one(&config_with_sound(), opus, "/changed", "opus,0/0");
 }
 
 #[test]
@@ -435,10 +509,19 @@ fn until_described(address: &str) {
     }
 }
 
+fn ends_its_viewers_alone(edit: impl FnOnce(&mut StreamConfig) + Send + 'static, path: &str, found: &str) {
+    ends_viewers_of_one(&config(), edit, path, found);
+}
+
 /// Changes what cannot be changed while somebody watches: its viewers are told that it has ended, and find it
 /// again at this path, as ffprobe says it; the viewers of the other stream notice nothing.
-fn ends_its_viewers_alone(edit: impl FnOnce(&mut StreamConfig) + Send + 'static, path: &str, found: &str) {
-    with_server(|hands, address| {
+fn ends_viewers_of_one(
+    config: &Config,
+    edit: impl FnOnce(&mut StreamConfig) + Send + 'static,
+    path: &str,
+    found: &str,
+) {
+    with_config(config, |hands, address| {
         let changed = format!("{address}/changed");
         let control = reader(&format!("{address}/control"));
         let watcher = Watcher::of(&changed);

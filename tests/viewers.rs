@@ -35,7 +35,7 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
         name: id.into(),
         path: format!("/{id}"),
         enabled: true,
-        source: Source::Pattern(PatternSource { pattern: "snow".into() }),
+        source: Source::Pattern(PatternSource::silent("snow")),
         access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
         readers_limit: None,
         renditions: vec![Rendition {
@@ -45,6 +45,7 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
         }],
         overlays: Vec::new(),
         transports: ReaderTransport::default_list(),
+        sound: Sound::default(),
         slate: Slate::default(),
         lost_after_seconds: Slate::LOST_AFTER_SECONDS,
     }

@@ -308,7 +308,7 @@ clock = { position = "top-right" }
     #[test]
     fn every_kind_of_change_is_read_back_as_it_was_meant() {
         let file = Source::File(FileSource { locations: vec!["/a #1.mp4".into(), "/\"b\".mkv".into()] });
-        let pattern = Source::Pattern(PatternSource { pattern: "snow".into() });
+        let pattern = Source::Pattern(PatternSource { pattern: "snow".into(), sound: PatternSound::Ticks });
         let relay = Source::Relay(RelaySource {
             address: "rtsp://a/\"b\"".into(),
             transport: Transport::Udp,
@@ -329,6 +329,8 @@ clock = { position = "top-right" }
             });
             after(whole, |config| config.streams[0].enabled = !config.streams[0].enabled);
             after(whole, |config| config.streams[0].access.schemes = vec![Scheme::Basic, Scheme::DigestMd5]);
+            let quiet = Sound { codec: SoundCodec::Opus, volume: 40, mute: true };
+            after(whole, |config| config.streams.iter_mut().for_each(|s| s.sound = quiet.clone()));
             after(whole, |config| config.users.clear());
             after(whole, |config| config.users.insert(0, User { name: "new".into() }));
             after(whole, |config| config.server.listen = Listen::Address([0; 16].into()));

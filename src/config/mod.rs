@@ -19,6 +19,7 @@ mod replace;
 mod secrets;
 mod server;
 mod slate;
+mod sound;
 mod source;
 mod stream;
 mod transport;
@@ -39,7 +40,10 @@ pub use replace::replace as replace_file;
 pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
 pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
-pub use source::{CustomSource, FileSource, PATTERNS, PatternSource, RelaySource, Source, Transport};
+pub use sound::{Sound, SoundCodec};
+pub use source::{
+    CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, RelaySource, Source, Transport,
+};
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
 pub use validate::{Field, LimitField, Problem, ProblemKind, ServerField, StreamField};
@@ -77,7 +81,7 @@ impl Config {
             name: "Demo".into(),
             path: "/demo".into(),
             enabled: true,
-            source: Source::Pattern(PatternSource { pattern: "smpte".into() }),
+            source: Source::Pattern(PatternSource::silent("smpte")),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             readers_limit: None,
             renditions: vec![Rendition {
@@ -86,6 +90,7 @@ impl Config {
                 ..Rendition::default()
             }],
             overlays: vec![],
+            sound: Sound::default(),
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,

@@ -126,6 +126,10 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),
             StreamField::Bitrate(place) => element.nested("renditions", *place, "bitrate_kbps"),
             StreamField::Read | StreamField::Schemes => element.item("access"),
+            StreamField::Volume => {
+                let sound = element.0.get("sound").and_then(Item::as_table_like);
+                sound.and_then(|sound| Element(sound, None).item("volume")).or(element.item("sound"))
+            }
             StreamField::ReadersLimit => element.item("readers_limit"),
             StreamField::Slate => element.item("slate"),
             StreamField::LostAfter => element.item("lost_after_seconds"),
@@ -265,11 +269,18 @@ mod tests {
                 "line 49, column 54: unknown key `transprt`; did you mean `transport`?",
             ),
             ("\"tcp\"", "\"tpc\"", "line 49, column 66: unknown word `tpc`; did you mean `tcp`?"),
+            (
+                "[streams.sound]",
+                "[streams.sond]",
+                "line 74, column 10: unknown key `sond`; did you mean `sound`?",
+            ),
+            ("volume", "volme", "line 76, column 1: unknown key `volme`; did you mean `volume`?"),
+            ("\"opus\"", "\"opsu\"", "line 75, column 9: unknown word `opsu`; did you mean `opus`?"),
             ("{ pattern", "{ patern", "line 36, column 20: unknown key `patern`; did you mean `pattern`?"),
             (
                 "enabled",
                 "colour",
-                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, readers_limit, renditions, overlays, transports, slate, lost_after_seconds",
+                "line 15, column 1: unknown key `colour`; known here: id, name, path, enabled, source, access, readers_limit, renditions, overlays, sound, transports, slate, lost_after_seconds",
             ),
         ] {
             assert_eq!(after(found, replacement), error);
@@ -295,9 +306,13 @@ mod tests {
             ("\"30000/1001\"", "\"30/x\"", "a fraction like \"30000/1001\""),
             ("[\"guest\"]", "\"guest\"", "write \"anyone\", or a list of users"),
             ("[\"guest\"]", "true", "write \"anyone\", or a list of users"),
-            ("source.pattern = { pattern = \"ball\" }", "source = {}", "exactly one kind has to be here"),
             (
-                "source.pattern = { pattern = \"ball\" }",
+                "source.pattern = { pattern = \"ball\", sound = \"ticks\" }",
+                "source = {}",
+                "exactly one kind has to be here",
+            ),
+            (
+                "source.pattern = { pattern = \"ball\", sound = \"ticks\" }",
                 "source = \"file\"",
                 "exactly one kind has to be here",
             ),

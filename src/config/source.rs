@@ -19,6 +19,36 @@ pub enum Source {
 pub struct PatternSource {
     /// The name of a pattern of GStreamer's `videotestsrc`: `smpte`, `ball`, …
     pub pattern: String,
+    /// Heard where the stream serves sound; see [`Sound`](super::Sound).
+    #[serde(default, skip_serializing_if = "PatternSound::is_silence")]
+    pub sound: PatternSound,
+}
+
+/// What is heard with a test pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PatternSound {
+    /// The stream has no sound at all.
+    #[default]
+    Silence,
+    /// A tone.
+    Sine,
+    /// A short tone each second.
+    Ticks,
+}
+
+impl PatternSound {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_silence(&self) -> bool {
+        *self == Self::Silence
+    }
+}
+
+impl PatternSource {
+    /// The pattern of this name, without sound.
+    pub fn silent(pattern: &str) -> Self {
+        Self { pattern: pattern.into(), sound: PatternSound::Silence }
+    }
 }
 
 /// Video files, played one after the other, for ever.

@@ -1,10 +1,10 @@
 //! One stream: the unit of everything.
 
 use super::slate::{Slate, is_default_lost_after, lost_after_seconds};
-use super::{Access, Overlay, ReaderTransport, Rendition, Source, relay_key};
+use super::{Access, Overlay, ReaderTransport, Rendition, Sound, Source, relay_key};
 use serde::{Deserialize, Serialize};
 
-/// What the user configures: a name, a mount path, a source, pictures, access.
+/// What the user configures: a name, a mount path, a source, pictures, sound, access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
@@ -26,6 +26,8 @@ pub struct StreamConfig {
     pub renditions: Vec<Rendition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<Overlay>,
+    #[serde(default, skip_serializing_if = "Sound::is_default")]
+    pub sound: Sound,
     /// How it may be read.
     #[serde(
         default = "ReaderTransport::default_list",

@@ -129,7 +129,7 @@ pub struct Multicast {
     /// The network interface that it leaves by, such as `eth0`; empty means the one that the server listens at.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub interface: String,
-    /// Each stream takes one of them.
+    /// Each stream takes one of them, and one more for its sound.
     #[serde(default)]
     pub addresses: GroupRange,
     /// UDP port of RTP, even; RTCP has the next one.

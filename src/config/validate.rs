@@ -21,6 +21,8 @@ const SLOWEST_SECONDS: u64 = 10;
 const BITRATES: RangeInclusive<u32> = 50..=100_000;
 /// Characters of a text overlay: about what a picture can show.
 const OVERLAY_CHARACTERS: usize = 500;
+/// Per cent of the source's volume: what is quiet can be helped to twice its own, and more only distorts.
+const VOLUMES: RangeInclusive<u32> = 0..=200;
 /// Bytes of an interface's name: Linux's IFNAMSIZ less the zero at its end.
 const INTERFACE_NAME: usize = 15;
 /// Those below are the network's own, and are never routed (RFC 5771, section 4).
@@ -97,6 +99,7 @@ pub enum StreamField {
     ReadersLimit,
     /// The overlay at this place of the list.
     Overlay(usize),
+    Volume,
     Transports,
     Slate,
     LostAfter,
@@ -164,6 +167,7 @@ impl fmt::Display for StreamField {
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
             Self::Schemes => "schemes",
+            Self::Volume => "volume",
             Self::ReadersLimit => "readers_limit",
             Self::Slate => "slate",
             Self::LostAfter => "lost_after_seconds",
@@ -263,6 +267,8 @@ pub enum ProblemKind {
     TextTooLong { most: usize },
     #[error("the text cannot have {}: leave it out", say_character(*character))]
     TextCharacter { character: char },
+    #[error("a volume has {least} to {most} per cent, not {percent}")]
+    VolumeOutOfRange { percent: u32, least: u32, most: u32 },
     #[error(
         "there is no pair of ports in it: write a range that begins with an even port, like \"50000-50099\""
     )]
@@ -340,6 +346,10 @@ impl Config {
             check_renditions(&stream.renditions, &mut found);
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
+            }
+            if !VOLUMES.contains(&stream.sound.volume) {
+                let (percent, least, most) = (stream.sound.volume, *VOLUMES.start(), *VOLUMES.end());
+                found.push((StreamField::Volume, ProblemKind::VolumeOutOfRange { percent, least, most }));
             }
             check_loss(stream, &mut found);
             problems.extend(found.into_iter().map(|(field, what)| Problem {
@@ -619,11 +629,12 @@ mod tests {
             name: id.into(),
             path: format!("/{id}"),
             enabled: true,
-            source: Source::Pattern(PatternSource { pattern: "ball".into() }),
+            source: Source::Pattern(PatternSource::silent("ball")),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![],
             readers_limit: None,
             overlays: vec![],
+            sound: Sound::default(),
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
@@ -825,10 +836,17 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_that_only_distorts_is_refused() {
+        let found = |percent| after(|stream| stream.sound.volume = percent);
+        assert_eq!([found(0), found(200)], [[], []]);
+        let what = ProblemKind::VolumeOutOfRange { percent: 201, least: 0, most: 200 };
+        assert_eq!(found(201), [(StreamField::Volume, what)]);
+    }
+
+    #[test]
     fn an_unknown_pattern_names_the_one_meant() {
-        let pattern = |pattern: &str| {
-            after(|stream| stream.source = Source::Pattern(PatternSource { pattern: pattern.into() }))
-        };
+        let pattern =
+            |pattern: &str| after(|stream| stream.source = Source::Pattern(PatternSource::silent(pattern)));
         assert_eq!(pattern("smpte-rp-219"), []);
         let [(StreamField::Pattern, slip)] = &pattern("bal")[..] else { panic!() };
         assert_eq!(slip.to_string(), "there is no pattern \"bal\"; did you mean \"ball\"?");

@@ -23,6 +23,7 @@ pub fn of_stream(old: &StreamConfig, new: &StreamConfig) -> Change {
     let restarts = old.enabled != new.enabled
         || old.path != new.path
         || old.source != new.source
+        || old.sound.codec != new.sound.codec
         || old_rendition != new_rendition
         // Those who came that way are sent away.
         || old.transports.iter().any(|transport| !new.transports.contains(transport));
@@ -41,11 +42,12 @@ mod tests {
             name: "Lobby".into(),
             path: "/lobby".into(),
             enabled: true,
-            source: Source::Pattern(PatternSource { pattern: "ball".into() }),
+            source: Source::Pattern(PatternSource::silent("ball")),
             access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
             readers_limit: None,
             overlays: Vec::new(),
+            sound: Sound::default(),
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
@@ -64,6 +66,8 @@ mod tests {
         assert_eq!(changed(|new| new.name = "Hall".into()), Change::Live);
         assert_eq!(changed(|new| new.renditions[0].bitrate = Bitrate::Kbps(900)), Change::Live);
         assert_eq!(changed(|new| new.access.read = Readers::Users(vec!["guest".into()])), Change::Live);
+        let quiet = Sound { volume: 40, mute: true, ..Sound::default() };
+        assert_eq!(changed(|new| new.sound = quiet), Change::Live);
         let clock = Overlay::Clock(Clock { position: Position::TopRight });
         assert_eq!(changed(|new| new.overlays.push(clock)), Change::Live);
     }
@@ -75,9 +79,10 @@ mod tests {
         assert_eq!(changed(|new| new.renditions[0].codec = Codec::Mjpeg), Change::Restart);
         let rate = FrameRate::Fixed { numerator: 5, denominator: 1 };
         assert_eq!(changed(|new| new.renditions[0].frame_rate = rate), Change::Restart);
+        assert_eq!(changed(|new| new.sound.codec = SoundCodec::Opus), Change::Restart);
         assert_eq!(changed(|new| new.path = "/hall".into()), Change::Restart);
         assert_eq!(changed(|new| new.enabled = false), Change::Restart);
-        let snow = Source::Pattern(PatternSource { pattern: "snow".into() });
+        let snow = Source::Pattern(PatternSource::silent("snow"));
         assert_eq!(changed(|new| new.source = snow), Change::Restart);
     }
 

@@ -20,8 +20,10 @@ pub fn make(factory: &str, name: &str) -> Result<gst::Element, StreamError> {
 fn package(factory: &str) -> Option<&'static str> {
     Some(match factory {
         "x264enc" => "Ugly Plugins",
-        "openh264enc" | "h264parse" => "Bad Plugins",
-        "jpegenc" | "rtph264pay" | "rtpjpegpay" | "deinterlace" | "videoflip" => "Good Plugins",
+        "avenc_aac" => "Libav",
+        "openh264enc" | "h264parse" | "fdkaacenc" | "voaacenc" => "Bad Plugins",
+        "jpegenc" | "rtph264pay" | "rtpjpegpay" | "deinterlace" | "videoflip" | "level" | "mulawenc"
+        | "alawenc" | "rtpmp4gpay" | "rtpopuspay" | "rtppcmupay" | "rtppcmapay" => "Good Plugins",
         "textoverlay" | "clockoverlay" => "Base Plugins (pango)",
         _ => return None,
     })

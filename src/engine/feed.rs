@@ -1,5 +1,5 @@
-//! Where a stream's thread and the RTSP server meet: the encoded pictures of one rendition, and whether
-//! somebody wants them. Shared by all threads; nothing here waits.
+//! Where a stream's thread and the RTSP server meet: the encoded pictures of one rendition with their sound, and
+//! whether somebody wants them. Shared by all threads; nothing here waits.
 
 use super::allowance::Allowance;
 use super::pipeline::KEY_FRAME_SECONDS;
@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 /// As key frames come anyway.
 const THEN_EACH: Duration = Duration::from_secs(KEY_FRAME_SECONDS as u64);
 
-/// One rendition's encoded pictures.
+/// One rendition's encoded pictures, and sound.
 #[derive(Debug)]
 pub struct Feed {
     producer: StreamProducer,
+    sound_producer: StreamProducer,
     /// How many media, and so readers, need the encoder.
     demand: AtomicUsize,
     /// Of the encoded pictures, since the start.
@@ -37,39 +38,66 @@ struct Shared {
     key_frame: Option<gst::Sample>,
     /// What comes is no picture of the source.
     covered: bool,
+    sound: SoundPart,
     /// The media that are fed now.
     inputs: Vec<glib::WeakRef<AppSrc>>,
 }
 
+/// Whether there is sound beside the pictures.
+#[derive(Debug, Default)]
+enum SoundPart {
+    #[default]
+    Unknown,
+    None,
+    /// The first sound, with its caps, once it came. It is stamped so much earlier than now.
+    Line {
+        first: Option<gst::Sample>,
+        lag: gst::ClockTime,
+    },
+}
+
+/// What a media is described by.
+pub struct Described {
+    pub picture: gst::Caps,
+    pub sound: Option<gst::Caps>,
+}
+
+impl Shared {
+    fn described(&self) -> Option<Described> {
+        let sound = match &self.sound {
+            SoundPart::Unknown => return None,
+            SoundPart::None => None,
+            SoundPart::Line { first, .. } => Some(first.as_ref()?.caps_owned()?),
+        };
+        Some(Described { picture: self.key_frame.as_ref()?.caps_owned()?, sound })
+    }
+}
+
 impl Feed {
     pub fn new(commands: mpsc::Sender<Command>) -> Result<Arc<Self>, StreamError> {
-        let sink = AppSink::builder().name("feed").build();
-        // Otherwise the pipeline would wait for the first picture to reach a sink that comes late.
-        sink.set_property("async", false);
-        // What comes is paced already; waiting for the clock again would only add to the latency.
-        let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
-        // The end of a source is no end for the readers.
-        producer.set_forward_events([]);
+        let (producer, sound_producer) = (make_producer("feed"), make_producer("sound-feed"));
         let feed = Arc::new(Self {
             producer,
+            sound_producer,
             demand: AtomicUsize::default(),
             bytes: AtomicU64::default(),
             bytes_sent: AtomicU64::default(),
             commands,
             shared: Mutex::default(),
         });
-        feed.look_at_pictures(&sink);
-        feed.hold_back_requests(&sink);
+        feed.look_at_pictures();
+        feed.hold_back_requests();
+        feed.keep_first_sound();
         Ok(feed)
     }
 
     /// The producer asks for a key frame at each picture that a media cannot go on with. A media that begins gets the
     /// one that its reader's PLAY asks for; where readers come and go, the producer would ask at nearly every picture.
     /// One that has lost pictures gets it from here.
-    fn hold_back_requests(self: &Arc<Self>, sink: &AppSink) {
+    fn hold_back_requests(self: &Arc<Self>) {
         let feed = Arc::downgrade(self);
         let allowance = Mutex::new(Allowance::new(1, THEN_EACH, Instant::now()));
-        let pad = sink.static_pad("sink").expect("an appsink has a sink pad");
+        let pad = self.sink().static_pad("sink").expect("an appsink has a sink pad");
         pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
             if info.event().is_none_or(|event| !gst_video::ForceKeyUnitEvent::is(event)) {
                 return gst::PadProbeReturn::Ok;
@@ -93,9 +121,9 @@ impl Feed {
     }
 
     /// Counts them, and keeps the latest key frame.
-    fn look_at_pictures(self: &Arc<Self>, sink: &AppSink) {
+    fn look_at_pictures(self: &Arc<Self>) {
         let feed = Arc::downgrade(self);
-        let pad = sink.static_pad("sink").expect("an appsink has a sink pad");
+        let pad = self.sink().static_pad("sink").expect("an appsink has a sink pad");
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
             let (Some(feed), Some(buffer), Some(caps)) = (feed.upgrade(), info.buffer(), pad.current_caps())
             else {
@@ -118,6 +146,38 @@ impl Feed {
         });
     }
 
+    fn keep_first_sound(self: &Arc<Self>) {
+        let feed = Arc::downgrade(self);
+        let pad = self.sound_sink().static_pad("sink").expect("an appsink has a sink pad");
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            if let (Some(feed), Some(buffer), Some(caps)) =
+                (feed.upgrade(), info.buffer(), pad.current_caps())
+                && let SoundPart::Line { first: first @ None, .. } = &mut feed.shared.lock().unwrap().sound
+            {
+                *first = Some(gst::Sample::builder().buffer(buffer).caps(&caps).build());
+                feed.send(Command::Described);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// The sink to end the sound's line with. One at a time.
+    pub fn sound_sink(&self) -> &AppSink {
+        self.sound_producer.appsink()
+    }
+
+    /// Says whether there is sound beside the pictures, and how much earlier than now it is stamped. To be said once:
+    /// readers are told.
+    pub fn set_sound(&self, lag: Option<gst::ClockTime>) {
+        self.shared.lock().unwrap().sound =
+            lag.map_or(SoundPart::None, |lag| SoundPart::Line { first: None, lag });
+    }
+
+    /// Whether sound is needed to describe the stream by.
+    pub fn awaits_sound(&self) -> bool {
+        matches!(self.shared.lock().unwrap().sound, SoundPart::Line { first: None, .. })
+    }
+
     /// The sink to end an encoder's branch with. One at a time.
     pub fn sink(&self) -> &AppSink {
         self.producer.appsink()
@@ -133,13 +193,13 @@ impl Feed {
     }
 
     pub fn is_described(&self) -> bool {
-        self.shared.lock().unwrap().key_frame.is_some()
+        self.described().is_some()
     }
 
     /// Whether a reader that asks now can be given pictures.
     pub fn is_serving(&self) -> bool {
         let shared = self.shared.lock().unwrap();
-        shared.serving && shared.key_frame.is_some()
+        shared.serving && shared.described().is_some()
     }
 
     pub fn set_serving(&self, serving: bool) {
@@ -165,37 +225,46 @@ impl Feed {
         self.shared.lock().unwrap().covered = covered;
     }
 
-    /// The caps of the encoded pictures, once they are known.
-    pub fn caps(&self) -> Option<gst::Caps> {
-        self.shared.lock().unwrap().key_frame.as_ref()?.caps_owned()
+    /// What readers are told, once all of it is known.
+    pub fn described(&self) -> Option<Described> {
+        self.shared.lock().unwrap().described()
     }
 
-    /// Feeds a media. It gets the latest key frame at once, to be described by, and pictures from
-    /// [`Input::open`] on. The encoder runs until the input is dropped.
+    /// Feeds a media. It gets the latest key frame and the first sound at once, to be described by, and what
+    /// comes from [`Input::open`] on. The encoders run until the input is dropped.
     ///
     /// `now` is the running time of the media's pipeline.
-    pub fn attach(self: &Arc<Self>, source: &AppSrc, now: gst::ClockTime) -> Option<Input> {
-        let link = self.producer.add_consumer(source).ok()?;
-        link.set_discard(true);
-        let key_frame = {
+    pub fn attach(
+        self: &Arc<Self>,
+        source: &AppSrc,
+        sound_source: Option<&AppSrc>,
+        now: gst::ClockTime,
+    ) -> Option<Input> {
+        let mut links = vec![self.producer.add_consumer(source).ok()?];
+        if let Some(sound_source) = sound_source {
+            links.push(self.sound_producer.add_consumer(sound_source).ok()?);
+        }
+        links.iter().for_each(|link| link.set_discard(true));
+        let (key_frame, sound) = {
             let mut shared = self.shared.lock().unwrap();
             shared.inputs.retain(|input| input.upgrade().is_some());
-            shared.inputs.push(source.downgrade());
-            shared.key_frame.clone()?
+            shared.inputs.extend([Some(source), sound_source].into_iter().flatten().map(AppSrc::downgrade));
+            let sound = match &shared.sound {
+                SoundPart::Line { first, lag } => first.clone().map(|first| (first, *lag)),
+                SoundPart::Unknown | SoundPart::None => None,
+            };
+            (shared.key_frame.clone()?, sound)
         };
-        let mut buffer = key_frame.buffer_owned()?;
-        {
-            let buffer = buffer.make_mut();
-            buffer.set_pts(now);
-            buffer.set_dts(now);
+        push(source, &key_frame, now)?;
+        if let Some(sound_source) = sound_source {
+            let (first, lag) = sound?;
+            // Before what comes next, which begins with what is encoded now.
+            let length = first.buffer()?.duration().unwrap_or_default();
+            push(sound_source, &first, now.saturating_sub(lag + length + length))?;
         }
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        let sample =
-            gst::Sample::builder().buffer(&buffer).caps(&key_frame.caps_owned()?).segment(&segment).build();
-        source.push_sample(&sample).ok()?;
         self.demand.fetch_add(1, Ordering::AcqRel);
         self.send(Command::Demand);
-        Some(Input { feed: self.clone(), link })
+        Some(Input { feed: self.clone(), links })
     }
 
     /// Ends every media that is fed: their readers get an RTCP BYE. What is known of the pictures is
@@ -205,6 +274,7 @@ impl Feed {
             let mut shared = self.shared.lock().unwrap();
             shared.serving = false;
             shared.key_frame = None;
+            shared.sound = SoundPart::Unknown;
             std::mem::take(&mut shared.inputs)
         };
         for input in inputs.iter().filter_map(glib::WeakRef::upgrade) {
@@ -218,18 +288,42 @@ impl Feed {
     }
 }
 
+fn make_producer(name: &str) -> StreamProducer {
+    let sink = AppSink::builder().name(name).build();
+    // Otherwise the pipeline would wait for the first picture to reach a sink that comes late.
+    sink.set_property("async", false);
+    // What comes is paced already; waiting for the clock again would only add to the latency.
+    let producer = StreamProducer::with(&sink, ProducerSettings { sync: false });
+    // The end of a source is no end for the readers.
+    producer.set_forward_events([]);
+    producer
+}
+
+/// Gives a media something from before, as if it were of this moment.
+fn push(source: &AppSrc, sample: &gst::Sample, at: gst::ClockTime) -> Option<()> {
+    let mut buffer = sample.buffer_owned()?;
+    {
+        let buffer = buffer.make_mut();
+        buffer.set_pts(at);
+        buffer.set_dts(at);
+    }
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    let sample = gst::Sample::builder().buffer(&buffer).caps(&sample.caps_owned()?).segment(&segment).build();
+    source.push_sample(&sample).ok().map(drop)
+}
+
 /// A media that is fed. Dropping it ends that.
 #[derive(Debug)]
 #[must_use]
 pub struct Input {
     feed: Arc<Feed>,
-    link: ConsumptionLink,
+    links: Vec<ConsumptionLink>,
 }
 
 impl Input {
-    /// Lets the pictures through, beginning with a key frame.
+    /// Lets the pictures through, beginning with a key frame, and the sound.
     pub fn open(&self) {
-        self.link.set_discard(false);
+        self.links.iter().for_each(|link| link.set_discard(false));
     }
 }
 

@@ -16,6 +16,7 @@ mod feed;
 mod pipeline;
 mod runner;
 mod server;
+mod sound;
 mod source;
 mod state;
 mod stream;
@@ -28,9 +29,9 @@ pub use source::check_pipeline;
 pub use state::{
     AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
     EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, RefusalReason, RefusedReader, RelayError,
-    ServerError, ServerState, StreamError, StreamState,
+    ServerError, ServerState, SoundEncoding, StreamError, StreamState,
 };
-pub use stream::{Branch, Stream};
+pub use stream::{Branch, Meter, Stream};
 
 use crate::config::{AddressRules, Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;

@@ -6,9 +6,10 @@ use super::allowance::Allowance;
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::pipeline::{Callbacks, Format, Graph, LastPicture};
+use super::sound::{self, Line, Track};
 use super::source::{self, Source, retry};
-use super::state::{Encoding, StreamError, StreamState};
-use crate::config::{Password, Slate, StreamConfig};
+use super::state::{Encoding, SoundEncoding, StreamError, StreamState};
+use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
@@ -24,6 +25,10 @@ const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
 const KEY_FRAMES_AT_ONCE: u32 = 100;
 const THEN_KEY_FRAME_EACH: Duration = Duration::from_secs(1);
 
+/// Sound that comes over a network goes out so much later than the pictures: it comes in larger pieces, and a little
+/// behind them.
+const RELAY_SOUND_LAG: gst::ClockTime = gst::ClockTime::from_mseconds(150);
+
 /// What a stream's thread is asked to do, or told.
 #[derive(Debug)]
 pub enum Command {
@@ -35,12 +40,15 @@ pub enum Command {
     HoldOff(StreamError),
     /// Somebody came to read, or left: see the feed.
     Demand,
-    /// The feed has its first key frame.
+    /// The feed has its first key frame, or its first sound.
     Described,
     /// A reader is due for a key frame at this moment. One that was made meanwhile is as good.
     KeyFrame(Instant),
     AddBranch(u64, gst::Bin),
     RemoveBranch(u64),
+    /// Somebody looks at the level of the sound, or no longer.
+    AddMeter,
+    RemoveMeter,
     /// From a graph's callbacks; `graph` tells those of graphs that are gone.
     Graph {
         graph: u64,
@@ -48,6 +56,8 @@ pub enum Command {
     },
     /// Of the graph of the slate.
     Slate(gst::Message),
+    /// Of the line of the sound.
+    Sound(gst::Message),
     /// End the thread.
     Stop,
 }
@@ -64,6 +74,9 @@ pub enum GraphEvent {
 pub enum Event {
     State(StreamState),
     Encoding(Option<Encoding>),
+    Sound(Option<SoundEncoding>),
+    /// See [`Stream::level`](super::Stream::level).
+    Level(f64),
 }
 
 /// What the thread knows.
@@ -80,6 +93,13 @@ struct Runner {
     /// The user's picture cannot be shown.
     slate_is_broken: bool,
     last_picture: LastPicture,
+    /// How sound is served, or that none is; not known before the source was opened first.
+    sound: Option<Option<SoundEncoding>>,
+    /// What the sound is taken from: that of the source, while there is one.
+    track: sound::Slot,
+    line: Option<Line>,
+    /// How many look at the level.
+    meters: usize,
     /// Since when there is no signal.
     lost_at: Option<glib::DateTime>,
     /// The number of the graph, or of the next one.
@@ -127,6 +147,10 @@ pub fn spawn(
         slate: None,
         slate_is_broken: false,
         last_picture: LastPicture::default(),
+        sound: None,
+        track: sound::Slot::default(),
+        line: None,
+        meters: 0,
         lost_at: None,
         graph_number: 0,
         awake: false,
@@ -173,6 +197,7 @@ impl Runner {
         }
         // Readers are told first: the graph may take its time.
         self.feed.end();
+        self.line = None;
         self.shut_down();
         self.end_slate();
     }
@@ -186,9 +211,11 @@ impl Runner {
         match command {
             Command::Restart(config, password) => {
                 self.feed.set_serving(false);
+                self.line = None;
                 self.shut_down();
                 self.end_slate();
                 self.feed.end();
+                self.set_sound(None);
                 self.slate_is_broken = false;
                 self.lost_at = None;
                 self.last_picture.lock().unwrap().take();
@@ -211,8 +238,12 @@ impl Runner {
                     self.end_slate();
                     self.cover();
                 }
+                if let Some(line) = &self.line {
+                    line.set(&self.config.sound);
+                }
                 self.adjust()
             }
+            Command::Sound(message) => self.sound_told(&message),
             Command::Slate(message) => {
                 self.slate_failed(&message);
                 Ok(())
@@ -253,6 +284,14 @@ impl Runner {
                 }
                 self.look_after_demand()
             }
+            Command::AddMeter => {
+                self.meters += 1;
+                self.look_after_sound()
+            }
+            Command::RemoveMeter => {
+                self.meters = self.meters.saturating_sub(1);
+                self.look_after_sound()
+            }
             Command::Graph { graph, what } if graph == self.graph_number => self.handle_graph(what),
             Command::Graph { .. } | Command::Stop => Ok(()),
         }
@@ -265,10 +304,12 @@ impl Runner {
         }
         match what {
             GraphEvent::Flowing => self.flowing(),
-            GraphEvent::Source(event) => match &mut self.graph {
-                Some(graph) => graph.source().handle(event),
-                None => Ok(()),
-            },
+            GraphEvent::Source(event) => {
+                if let Some(graph) = &mut self.graph {
+                    graph.source().handle(event)?;
+                }
+                self.decide_on_sound()
+            }
             GraphEvent::Message(message) => self.handle_message(&message),
         }
     }
@@ -296,7 +337,10 @@ impl Runner {
                 Ok(())
             }
             gst::MessageView::StreamCollection(message) => match message.src() {
-                Some(source) if graph.has(source) => graph.source().offered(&message.stream_collection()),
+                Some(source) if graph.has(source) => {
+                    graph.source().offered(&message.stream_collection())?;
+                    self.decide_on_sound()
+                }
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -333,9 +377,16 @@ impl Runner {
         };
         let config = &self.config;
         let notify = Arc::new(move |event| of_source(GraphEvent::Source(event)));
-        let source = Source::new(&config.source, &config.main_rendition(), self.password.as_ref(), notify)?;
+        let plan = match &self.sound {
+            None => sound::plan(config.sound.codec).transpose()?,
+            Some(decided) => decided.clone(),
+        };
+        let track = plan.map(|plan| Arc::new(Track::new(plan.format, self.time.clone())));
+        let (rendition, password) = (config.main_rendition(), self.password.as_ref());
+        let source = Source::new(&config.source, &rendition, password, track.as_ref(), notify)?;
+        self.track.lock().unwrap().clone_from(&track);
         let (format, last) = (self.format.clone(), self.last_picture.clone());
-        self.graph = Some(Graph::new(config, source, &self.time, format, last, callbacks)?);
+        self.graph = Some(Graph::new(config, source, track, &self.time, format, last, callbacks)?);
         self.wake()
     }
 
@@ -368,7 +419,86 @@ impl Runner {
         if !self.feed.is_described() || self.feed.is_wanted() {
             self.start_encoding()?;
         }
+        self.decide_on_sound()?;
         self.look_after_demand()
+    }
+
+    /// Whether there is sound is decided once, by the source as it is when its first picture comes.
+    fn decide_on_sound(&mut self) -> Result<(), StreamError> {
+        let Some(graph) = self.graph.as_mut().filter(|graph| self.sound.is_none() && graph.pictures() > 0)
+        else {
+            return Ok(());
+        };
+        let plan = match sound::plan(self.config.sound.codec).transpose()? {
+            None => None,
+            Some(plan) => match graph.source().has_sound() {
+                None => return Ok(()),
+                Some(has_sound) => has_sound.then_some(plan),
+            },
+        };
+        self.feed.set_sound(plan.as_ref().map(|_| self.sound_lag()));
+        self.set_sound(Some(plan));
+        self.look_after_demand()
+    }
+
+    fn sound_lag(&self) -> gst::ClockTime {
+        match self.config.source {
+            config::Source::Relay(_) => RELAY_SOUND_LAG,
+            config::Source::Pattern(_) | config::Source::File(_) | config::Source::Custom(_) => {
+                gst::ClockTime::ZERO
+            }
+        }
+    }
+
+    /// Starts the line of the sound or ends it, as it is needed: while somebody reads, whatever becomes of the source,
+    /// until the stream is described, and while somebody looks at the level of a source that is awake.
+    fn look_after_sound(&mut self) -> Result<(), StreamError> {
+        let Some(Some(encoding)) = &self.sound else { return Ok(()) };
+        let encodes = self.feed.is_wanted() || self.feed.awaits_sound();
+        let is_needed = encodes || self.meters > 0 && self.awake;
+        if self.line.as_ref().is_some_and(|line| !is_needed || line.is_encoding() != encodes) {
+            self.line = None;
+        }
+        if is_needed && self.line.is_none() {
+            let commands = self.commands.clone();
+            self.line = Some(Line::start(
+                encoding,
+                &self.config.sound,
+                self.track.clone(),
+                self.sound_lag(),
+                encodes.then_some(&*self.feed),
+                &self.time,
+                move |message| {
+                    if matches!(message.type_(), gst::MessageType::Error | gst::MessageType::Element) {
+                        let _ = commands.send(Command::Sound(message));
+                    }
+                },
+            )?);
+        }
+        if let Some(line) = &self.line {
+            line.tell_level(self.meters > 0);
+        }
+        Ok(())
+    }
+
+    fn sound_told(&mut self, message: &gst::Message) -> Result<(), StreamError> {
+        // Of a line that was ended meanwhile.
+        if !self.line.as_ref().is_some_and(|line| message.src().is_some_and(|source| line.has(source))) {
+            return Ok(());
+        }
+        match message.view() {
+            gst::MessageView::Error(error) => {
+                self.line = None;
+                Err(StreamError::from_message(error))
+            }
+            gst::MessageView::Element(element) => {
+                if let Some(level) = element.structure().and_then(sound::level_of) {
+                    let _ = self.events.try_send(Event::Level(level));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Wakes the source, lets it sleep, adds the encoder or takes it away: as they are needed.
@@ -376,6 +506,7 @@ impl Runner {
         let wanted = self.feed.is_wanted();
         let described = self.feed.is_described();
         let looked_at = !self.branches.is_empty();
+        self.look_after_sound()?;
         self.cover();
         let Some(graph) = &mut self.graph else { return Ok(()) };
         if !self.awake {
@@ -402,7 +533,7 @@ impl Runner {
         }
         self.awake = false;
         self.set_state(StreamState::Ready);
-        Ok(())
+        self.look_after_sound()
     }
 
     fn start_encoding(&mut self) -> Result<(), StreamError> {
@@ -512,7 +643,7 @@ impl Runner {
             }),
         };
         let shown = LastPicture::default();
-        let mut graph = Graph::new(&config, source, &self.time, self.format.clone(), shown, callbacks)?;
+        let mut graph = Graph::new(&config, source, None, &self.time, self.format.clone(), shown, callbacks)?;
         let Some(encoding) = graph.plan() else { return Ok(()) };
         self.feed.set_covered(true);
         let started = graph.start_encoding(&encoding?, &self.feed).and_then(|()| graph.wake());
@@ -542,6 +673,7 @@ impl Runner {
 
     fn shut_down(&mut self) {
         self.graph_number += 1;
+        self.track.lock().unwrap().take();
         self.awake = false;
         self.kept.clear();
         self.missing_plugin = None;
@@ -555,6 +687,13 @@ impl Runner {
         if self.encoding != encoding {
             self.encoding = encoding.clone();
             let _ = self.events.try_send(Event::Encoding(encoding));
+        }
+    }
+
+    fn set_sound(&mut self, sound: Option<Option<SoundEncoding>>) {
+        if self.sound != sound {
+            self.sound.clone_from(&sound);
+            let _ = self.events.try_send(Event::Sound(sound.flatten()));
         }
     }
 

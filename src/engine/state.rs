@@ -6,7 +6,8 @@ mod refusal;
 pub use figures::Figures;
 pub use refusal::{LimitScope, LockOut, LockOuts, RefusalReason, RefusedReader};
 
-use crate::config::Codec;
+use super::sound;
+use crate::config::{Codec, SoundCodec};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -65,6 +66,8 @@ pub enum StreamError {
     MissingPlugin { description: String },
     #[error("no encoder for {codec:?} is installed")]
     NoEncoder { codec: Codec },
+    #[error("no encoder for {codec:?} sound is installed")]
+    NoSoundEncoder { codec: SoundCodec },
     #[error("the source delivered no picture for {seconds} s")]
     NoPicture { seconds: u64 },
     /// Another stream cannot be watched. The address has no password in it.
@@ -145,6 +148,18 @@ pub struct Encoding {
     pub bitrate_kbps: Option<u32>,
     /// The size that was asked for, where it was odd and had to be rounded.
     pub rounded_from: Option<(u32, u32)>,
+}
+
+/// How a stream's sound is encoded, and why so.
+#[derive(Debug, Clone, PartialEq, Eq, glib::Boxed)]
+#[boxed_type(name = "HeadwaterSoundEncoding", nullable)]
+pub struct SoundEncoding {
+    /// Neither "auto" nor "off".
+    pub codec: SoundCodec,
+    /// The name of the GStreamer element, such as `avenc_aac`.
+    pub encoder: String,
+    pub reason: EncoderReason,
+    pub(super) format: sound::Format,
 }
 
 /// Why an encoder was chosen.
@@ -311,6 +326,7 @@ impl StreamError {
         matches!(
             self,
             Self::NoEncoder { .. }
+                | Self::NoSoundEncoder { .. }
                 | Self::LeftOffAfterCrash
                 | Self::Custom {
                     reason: CustomError::ElementMissing { .. }

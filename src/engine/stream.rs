@@ -3,7 +3,7 @@
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::runner::{self, Command, Event};
-use super::state::{AccessState, Encoding, StreamError, StreamState};
+use super::state::{AccessState, Encoding, SoundEncoding, StreamError, StreamState};
 use crate::config::{Password, ReaderTransport, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
@@ -40,6 +40,13 @@ mod imp {
         /// What is served, once that is known.
         #[property(get, nullable)]
         pub encoding: RefCell<Option<Encoding>>,
+        /// How its sound is served, once that is known; none where there is no sound.
+        #[property(get, nullable)]
+        pub sound: RefCell<Option<SoundEncoding>>,
+        /// The loudest moment of the last tenth of a second, in dBFS: 0 is the loudest there is, and silence is minus
+        /// infinity. Kept up to date while there is a [`Meter`](super::Meter).
+        #[property(get)]
+        pub level: Cell<f64>,
         #[property(get, set)]
         pub access: RefCell<AccessState>,
         /// Whether it is read without encryption, by whatever transport.
@@ -136,6 +143,14 @@ impl Stream {
                 self.imp().encoding.replace(encoding);
                 self.notify_encoding();
             }
+            Event::Sound(sound) => {
+                self.imp().sound.replace(sound);
+                self.notify_sound();
+            }
+            Event::Level(level) => {
+                self.imp().level.set(level);
+                self.notify_level();
+            }
         }
     }
 
@@ -212,6 +227,25 @@ impl Stream {
         bin.set_property("name", format!("branch-{number}"));
         self.send(Command::AddBranch(number, bin.clone()));
         Branch { number, commands: self.imp().commands.get().expect("set when made").clone() }
+    }
+}
+
+impl Stream {
+    /// Keeps the stream's level up to date until the guard is dropped. A source that sleeps is not woken by it.
+    pub fn add_meter(&self) -> Meter {
+        self.send(Command::AddMeter);
+        Meter(self.imp().commands.get().expect("set when made").clone())
+    }
+}
+
+/// Somebody looks at the level of a stream's sound. Dropping it ends that.
+#[derive(Debug)]
+#[must_use]
+pub struct Meter(mpsc::Sender<Command>);
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let _ = self.0.send(Command::RemoveMeter);
     }
 }
 

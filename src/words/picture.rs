@@ -45,7 +45,7 @@ pub fn codec(codec: Codec) -> &'static str {
 pub fn encoding(encoding: &Encoding) -> Words {
     let size = pixels(encoding.width, encoding.height);
     let frames = frames(encoding.frame_rate.0, encoding.frame_rate.1);
-    let (codec, encoder) = (codec(encoding.codec), ("encoder", encoding.encoder.as_str()));
+    let codec = codec(encoding.codec);
     let served = [("size", size.as_str()), ("frames", frames.as_str()), ("codec", codec)];
     let title = match encoding.bitrate_kbps {
         Some(kbps) => gettext_f(
@@ -55,13 +55,7 @@ pub fn encoding(encoding: &Encoding) -> Words {
         ),
         None => gettext_f("{size}, {frames} fps, {codec}", &served),
     };
-    let detail = match encoding.reason {
-        // Translators: {encoder} is the name of a GStreamer element.
-        EncoderReason::Preferred => gettext_f("Encoded by {encoder}.", &[encoder]),
-        EncoderReason::OthersMissing => {
-            gettext_f("Encoded by {encoder}, because better ones are not installed.", &[encoder])
-        }
-    };
+    let detail = encoder(&encoding.encoder, encoding.reason);
     let hint = encoding.rounded_from.map(|(width, height)| {
         gettext_f(
             "{size} was rounded, because encoders take even sizes only.",
@@ -69,6 +63,17 @@ pub fn encoding(encoding: &Encoding) -> Words {
         )
     });
     Words { title, detail: Some(detail), hint }
+}
+
+/// Which encoder is used, by its GStreamer element, and why.
+pub(super) fn encoder(name: &str, reason: EncoderReason) -> String {
+    match reason {
+        // Translators: {encoder} is the name of a GStreamer element.
+        EncoderReason::Preferred => gettext_f("Encoded by {encoder}.", &[("encoder", name)]),
+        EncoderReason::OthersMissing => {
+            gettext_f("Encoded by {encoder}, because better ones are not installed.", &[("encoder", name)])
+        }
+    }
 }
 
 #[cfg(test)]

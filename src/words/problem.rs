@@ -67,6 +67,10 @@ pub fn problem(problem: &Problem) -> String {
             "Choose a bitrate from {least} to {most} kbit/s.",
             &[("least", &least.to_string()), ("most", &most.to_string())],
         ),
+        Kind::VolumeOutOfRange { least, most, .. } => gettext_f(
+            "Choose a volume from {least} to {most} per cent.",
+            &[("least", &least.to_string()), ("most", &most.to_string())],
+        ),
         Kind::ReadersEmpty => gettext("At least one user has to be able to watch."),
         Kind::LimitOutOfRange { least, most, .. } => gettext_f(
             "Write a number from {least} to {most}.",

@@ -2,7 +2,8 @@
 
 use super::custom::custom_error;
 use super::relay::relay_error;
-use super::{Words, codec as codec_name};
+use super::{Words, codec as codec_name, sound_codec};
+use crate::config::SoundCodec;
 use crate::engine::{StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::path::Path;
@@ -88,6 +89,14 @@ fn stream_error(error: &StreamError) -> (String, String) {
             // Translators: {codec} is the name of a video codec.
             gettext_f("No encoder for {codec} is installed.", &[("codec", codec_name(*codec))]),
             gettext("Install GStreamer’s “ugly” plugins (x264) or openh264, and start Headwater again."),
+        ),
+        StreamError::NoSoundEncoder { codec: SoundCodec::Auto } => (
+            gettext("No encoder for sound is installed."),
+            gettext("Install GStreamer’s “libav” or “base” plugins, or turn the sound off."),
+        ),
+        StreamError::NoSoundEncoder { codec } => (
+            gettext_f("No encoder for {codec} is installed.", &[("codec", &sound_codec(*codec))]),
+            gettext("Choose another codec for the sound, or install GStreamer’s “libav” plugins."),
         ),
         StreamError::NoPicture { seconds } => (
             ngettext_f(

@@ -22,4 +22,5 @@ mod multicast;
 mod relays;
 mod sessions;
 mod slate;
+mod sound;
 mod transports;

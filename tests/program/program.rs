@@ -48,6 +48,11 @@ impl Stream {
         Self::new(id, &format!("source.pattern = {{ pattern = \"{pattern}\" }}"))
     }
 
+    /// With a `sound` of patterns beside the picture.
+    pub fn sounding(id: &str, pattern: &str, sound: &str) -> Self {
+        Self::new(id, &format!("source.pattern = {{ pattern = \"{pattern}\", sound = \"{sound}\" }}"))
+    }
+
     pub fn file(id: &str, location: &Path) -> Self {
         Self::files(id, &[location])
     }
@@ -207,7 +212,12 @@ impl Home {
 }
 
 /// Runs a command to its end with this on its standard input. One that does not end is killed.
-pub fn finish(mut command: Command, input: &str) -> Output {
+pub fn finish(command: Command, input: &str) -> Output {
+    finish_within(command, input, PATIENCE * 3)
+}
+
+/// As `finish`, with another time after which it is killed.
+pub fn finish_within(mut command: Command, input: &str, patience: Duration) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -219,7 +229,7 @@ pub fn finish(mut command: Command, input: &str) -> Output {
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let stdout = thread::spawn(move || read_all(&mut stdout));
     let stderr = thread::spawn(move || read_all(&mut stderr));
-    let status = end_of(&mut child, PATIENCE * 3).unwrap_or_else(|| {
+    let status = end_of(&mut child, patience).unwrap_or_else(|| {
         child.kill().unwrap();
         child.wait().unwrap()
     });

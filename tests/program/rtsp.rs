@@ -243,7 +243,7 @@ impl Client {
         if described.status != 200 {
             return described.status;
         }
-        let control = video_control(&described.body).expect("a picture in the description");
+        let control = control(&described.body, "video").expect("a picture in the description");
         let track = format!("{}/{control}", self.address.trim_end_matches('/'));
         let set_up = self.request("SETUP", &track, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n");
         set_up.status
@@ -255,10 +255,14 @@ impl Client {
     }
 
     /// As `play`, with a header of PLAY such as `Range: npt=0.000-\r\n`.
-    pub fn play_range(mut self, transport: Transport, headers: &str) -> Reader {
+    pub fn play_range(self, transport: Transport, headers: &str) -> Reader {
+        self.play_track("video", transport, headers)
+    }
+
+    fn play_track(mut self, media: &str, transport: Transport, headers: &str) -> Reader {
         let described = self.describe();
         assert_eq!(described.status, 200, "DESCRIBE {}", self.address);
-        let control = video_control(&described.body).expect("a picture in the description");
+        let control = control(&described.body, media).expect("a track in the description");
         let base = described.header("Content-Base").unwrap_or(&self.address).trim_end_matches('/').to_owned();
         let track = if control.starts_with("rtsp://") { control } else { format!("{base}/{control}") };
         let udp = (transport == Transport::Udp).then(|| udp_pair_at(self.socket.local_addr().unwrap().ip()));
@@ -510,10 +514,11 @@ pub fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-fn video_control(description: &str) -> Option<String> {
-    let video = &description[description.find("m=video")?..];
-    let media = video[1..].find("\nm=").map_or(video, |end| &video[..end]);
-    media.lines().find_map(|line| line.strip_prefix("a=control:")).map(|control| control.trim().to_owned())
+/// The control attribute of the first track of this kind in a description.
+fn control(description: &str, media: &str) -> Option<String> {
+    let track = &description[description.find(&format!("m={media}"))?..];
+    let track = track[1..].find("\nm=").map_or(track, |end| &track[..=end]);
+    track.lines().find_map(|line| line.strip_prefix("a=control:")).map(|control| control.trim().to_owned())
 }
 
 fn hex(bytes: &[u8]) -> String {

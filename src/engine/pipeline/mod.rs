@@ -18,6 +18,7 @@ pub use picture::{Format, even};
 use super::clock::TimeLine;
 use super::elements::{end, make};
 use super::feed::Feed;
+use super::sound::Track;
 use super::source::Source;
 use super::state::{Encoding, StreamError};
 use crate::config::{Overlay, Rendition, StreamConfig};
@@ -67,11 +68,14 @@ struct Branch {
 impl Graph {
     /// Makes the graph; nothing runs yet.
     ///
+    /// `sound` is what the source writes its sound to.
+    ///
     /// `format` is what is served, once it is known, and `last` the last picture: they outlive the graph, since
     /// readers were told and shown.
     pub fn new(
         config: &StreamConfig,
         source: Source,
+        sound: Option<Arc<Track>>,
         time: &TimeLine,
         format: Arc<Mutex<Option<Format>>>,
         last: LastPicture,
@@ -87,7 +91,7 @@ impl Graph {
 
         let rendition = config.main_rendition();
         let picture = picture::make_picture()?;
-        let pace = pace::Pace::new(&picture.filter, time.clone())?;
+        let pace = pace::Pace::new(&picture.filter, time.clone(), sound)?;
         let overlays = overlay::Overlays::new(&config.overlays)?;
         let tee = make("tee", "pictures")?;
         // Nobody may be looking.

@@ -3,10 +3,11 @@
 //! A source counts time from its own beginning. The first picture after a start or a sleep is given the
 //! moment at which it comes, and those behind it keep their distance to it; so no reader sees time jump when
 //! a source is woken, and a file goes on where it stood. Behind `videorate`, which would fill the time that
-//! was slept with copies.
+//! was slept with copies. The sound of the source is told where its pictures are put.
 
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
+use crate::engine::sound::Track;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,17 +22,22 @@ pub struct Pace {
     element: gst::Element,
     /// The next picture is the first one.
     first: Arc<AtomicBool>,
+    sound: Option<Arc<Track>>,
 }
 
 impl Pace {
-    /// `before` is the element whose pictures are put on the time line.
-    pub fn new(before: &gst::Element, time: TimeLine) -> Result<Self, StreamError> {
+    /// `before` is the element whose pictures are put on the time line; `sound` is that of the same source.
+    pub fn new(
+        before: &gst::Element,
+        time: TimeLine,
+        sound: Option<Arc<Track>>,
+    ) -> Result<Self, StreamError> {
         let element = make("clocksync", "pace")?;
         let first = Arc::new(AtomicBool::new(true));
         let pad = before.static_pad("src").expect("an element before the pace has a source pad");
-        put_on_time_line(&pad, time, first.clone());
+        put_on_time_line(&pad, time, first.clone(), sound.clone());
         keep_back_quality(&pad);
-        Ok(Self { element, first })
+        Ok(Self { element, first, sound })
     }
 
     pub fn element(&self) -> &gst::Element {
@@ -41,6 +47,9 @@ impl Pace {
     /// Holds every picture back from now on, whatever state the pipeline goes to by itself: one that takes in
     /// an element while it is paused may start again.
     pub fn hold(&self) {
+        if let Some(sound) = &self.sound {
+            sound.hold();
+        }
         self.element.set_locked_state(true);
         let _ = self.element.set_state(gst::State::Paused);
     }
@@ -63,7 +72,7 @@ struct Placement {
 
 /// Rewrites segments and time stamps. Behind it there is one segment for ever, and time stamps are running
 /// times: encoders take a time stamp that comes again, in the segment of the next file, for an old one.
-fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>) {
+fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>, sound: Option<Arc<Track>>) {
     let placement = Mutex::new(Placement { segment: gst::FormattedSegment::new(), offset: 0, last: None });
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let mut placement = placement.lock().unwrap();
@@ -82,6 +91,9 @@ fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>) {
                     let place = placement.of(running);
                     if first.swap(false, Ordering::AcqRel) || place + LATEST < now {
                         placement.offset = now.nseconds() as i64 - running.nseconds() as i64;
+                        if let Some(sound) = &sound {
+                            sound.place(placement.offset);
+                        }
                     }
                     let place = placement.of(running);
                     // Where files of different rates meet.

@@ -567,7 +567,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, ServerConfig, Slate, Source, StreamConfig, User};
+    use crate::config::{PatternSource, ServerConfig, Slate, Sound, Source, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -576,11 +576,12 @@ mod tests {
             name: path[1..].into(),
             path: path.into(),
             enabled: true,
-            source: Source::Pattern(PatternSource { pattern: "ball".into() }),
+            source: Source::Pattern(PatternSource::silent("ball")),
             access: Access { read, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             readers_limit: None,
             overlays: Vec::new(),
+            sound: Sound::default(),
             transports: crate::config::ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,

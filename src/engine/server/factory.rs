@@ -1,4 +1,5 @@
-//! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline.
+//! Makes the media of a stream: `appsrc ► parse ► pay`, one for all readers, fed by the stream's own pipeline, and
+//! the same again for its sound.
 
 use super::delivery::Delivery;
 use super::shared_media::SharedMedia;
@@ -6,7 +7,7 @@ use super::traffic::Traffics;
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::make;
-use crate::engine::feed::Feed;
+use crate::engine::feed::{Described, Feed};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use gst_app::AppSrc;
@@ -17,8 +18,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-/// The name of the source in each media.
+/// The names of the sources in each media.
 const INPUT: &str = "input";
+const SOUND_INPUT: &str = "sound-input";
 
 mod imp {
     use super::*;
@@ -47,8 +49,7 @@ mod imp {
         }
 
         fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
-            let caps = self.feed.get()?.caps()?;
-            match make_media(&caps) {
+            match make_media(&self.feed.get()?.described()?) {
                 Ok(bin) => Some(bin.upcast()),
                 Err(reason) => {
                     tracing::error!("{reason}");
@@ -65,6 +66,11 @@ mod imp {
             pipeline.connect_deep_element_added(|_, _, element| {
                 if element.has_property("processing-deadline") {
                     element.set_property("processing-deadline", gst::ClockTime::ZERO);
+                }
+                // What reports say of the time is what readers bring sound and picture together by. It is when
+                // both happened: how long each took to be encoded is nobody's business.
+                if element.has_property("rtcp-sync-send-time") {
+                    element.set_property("rtcp-sync-send-time", false);
                 }
             });
             // One that failed or was ended stays with its readers; the next one is given another.
@@ -132,8 +138,16 @@ impl Factory {
     }
 }
 
-fn make_media(caps: &gst::Caps) -> Result<gst::Bin, StreamError> {
+fn make_media(described: &Described) -> Result<gst::Bin, StreamError> {
     let bin = gst::Bin::new();
+    add_picture(&bin, &described.picture)?;
+    if let Some(sound) = &described.sound {
+        add_sound(&bin, sound)?;
+    }
+    Ok(bin)
+}
+
+fn add_picture(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {
     let input = make("appsrc", INPUT)?;
     let mut elements = vec![input];
     // The library finds the payloader by this name.
@@ -148,12 +162,37 @@ fn make_media(caps: &gst::Caps) -> Result<gst::Bin, StreamError> {
         pay.set_property_from_str("aggregate-mode", "zero-latency");
         pay
     };
-    elements.push(pay.clone());
-    bin.add_many(&elements).map_err(StreamError::internal)?;
-    gst::Element::link_many(&elements).map_err(StreamError::internal)?;
-    refuse_seeks(&pay);
-    timestamp_guard::install(&pay.static_pad("src").expect("a payloader has a source pad"));
-    Ok(bin)
+    elements.push(pay);
+    add(bin, &elements)
+}
+
+fn add_sound(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {
+    let factory = match caps.structure(0).map(|caps| caps.name().as_str()) {
+        Some("audio/x-opus") => "rtpopuspay",
+        Some("audio/x-mulaw") => "rtppcmupay",
+        Some("audio/x-alaw") => "rtppcmapay",
+        _ => "rtpmp4gpay",
+    };
+    // The library finds the payloader by this name.
+    let pay = make(factory, "pay1")?;
+    // Counting samples would leave out the time between the description and the first PLAY.
+    pay.set_property("perfect-rtptime", false);
+    // One of its own, where the codec has none by RFC 3551: 96 is the pictures'.
+    if matches!(factory, "rtpopuspay" | "rtpmp4gpay") {
+        pay.set_property("pt", 97u32);
+    }
+    add(bin, &[make("appsrc", SOUND_INPUT)?, pay])
+}
+
+/// The last of the elements is a payloader.
+fn add(bin: &gst::Bin, elements: &[gst::Element]) -> Result<(), StreamError> {
+    bin.add_many(elements).map_err(StreamError::internal)?;
+    gst::Element::link_many(elements).map_err(StreamError::internal)?;
+    if let Some(pay) = elements.last() {
+        refuse_seeks(pay);
+        timestamp_guard::install(&pay.static_pad("src").expect("a payloader has a source pad"));
+    }
+    Ok(())
 }
 
 /// PLAY with a range, which ffmpeg and GStreamer always send, makes the library seek the pipeline that all
@@ -176,20 +215,16 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
         let feed = feed.clone();
         move |bytes| feed.count_sent(bytes)
     });
-    let Some(source) = media
-        .element()
-        .downcast::<gst::Bin>()
-        .ok()
-        .and_then(|bin| bin.by_name(INPUT))
-        .and_then(|element| element.downcast::<AppSrc>().ok())
-    else {
-        return;
-    };
+    let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
+    let input = |name| bin.by_name(name).and_then(|element| element.downcast::<AppSrc>().ok());
+    let (Some(source), sound) = (input(INPUT), input(SOUND_INPUT)) else { return };
     // The encoder runs until the media is let go. Nothing passes before the first PLAY: what a reader would
     // get then is as old as its DESCRIBE.
-    let Some(input) = feed.attach(&source, time.now()) else {
+    let Some(input) = feed.attach(&source, sound.as_ref(), time.now()) else {
         // The stream ended meanwhile. Without an end the request would wait for a first picture.
-        let _ = source.end_of_stream();
+        for source in [Some(source), sound].into_iter().flatten() {
+            let _ = source.end_of_stream();
+        }
         return;
     };
     let input = Arc::new(Mutex::new(Some(input)));

@@ -5,7 +5,7 @@
 //! ```
 //! Whatever it brings, raw or encoded, live or not, is decoded and put on a time line that only rises.
 
-use super::relay::put_on_line;
+use super::relay::{Line, put_on_line};
 use super::{Event, Notify};
 use crate::config::CustomSource;
 use crate::engine::elements::make;
@@ -40,7 +40,7 @@ impl Custom {
         let end = deinterlace.static_pad("src").expect("deinterlace has a source pad");
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
-        put_on_line(&pad);
+        put_on_line(&pad, Line::new());
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
                 notify(Event::PipelineEnded);

@@ -1,22 +1,28 @@
 //! Video files, one after the other, for ever, on a time line that never jumps.
 //!
 //! ```text
-//! item 7: filesrc ► decodebin ► videoconvert ► deinterlace ► videoflip ─┐
-//! item 8: filesrc ► decodebin ► …                (opened and waiting) ─┴► concat
+//! item 7: filesrc ► decodebin ─┬► videoconvert ► deinterlace ► videoflip ─┐
+//!                              └► tap, for the sound                      │
+//! item 8: filesrc ► decodebin ► …                   (opened and waiting) ─┴► concat
 //! ```
 //! `concat` lets an item begin where the one before ended, by running time, so that a loop is no jump.
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
 //! costs nothing. No seeking: it works with any container, and files of different kinds may follow each other.
+//!
+//! The sound of an item begins with its pictures and ends with them: what is longer is cut off, and what is shorter
+//! is followed by silence. Otherwise it would be a little further off with each loop.
 
 use super::{Event, ItemEnd, Notify, wait_for_decoders};
 use crate::config::FileSource;
 use crate::engine::elements::{end, make};
+use crate::engine::sound::{Place, Tap, Track};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// One is played and one waits.
 const ITEMS_OPEN: usize = 2;
@@ -31,7 +37,33 @@ pub struct Files {
     next: u64,
     /// How many items failed one after the other: when it is all of them, the source has failed.
     failures: usize,
+    sound: Option<Arc<Track>>,
+    seams: Arc<Mutex<Seams>>,
     notify: Notify,
+}
+
+/// Where items begin and end on the time line of the source, as far as that is known.
+#[derive(Debug, Default)]
+struct Seams {
+    /// By the pad of `concat` that they feed.
+    items: BTreeMap<gst::Pad, Seam>,
+    /// The pad of the item that is played.
+    playing: Option<gst::Pad>,
+}
+
+#[derive(Debug, Default)]
+struct Seam {
+    /// Where its own time begins that `concat` was given.
+    base: gst::ClockTime,
+    start: Option<gst::ClockTime>,
+    end: Option<gst::ClockTime>,
+}
+
+/// What of an item has not come to its end yet.
+#[derive(Debug)]
+struct Unfinished {
+    pictures: Option<ItemEnd>,
+    has_sound: bool,
 }
 
 /// A file that is open.
@@ -42,10 +74,13 @@ struct Item {
     bin: gst::Bin,
     /// The pad of `concat` that it feeds.
     pad: gst::Pad,
+    tap: Option<Tap>,
+    /// Whether there is sound in it, once that is known.
+    has_sound: Option<bool>,
 }
 
 impl Files {
-    pub fn new(config: &FileSource, notify: Notify) -> Result<Self, StreamError> {
+    pub fn new(config: &FileSource, sound: Option<&Arc<Track>>, notify: Notify) -> Result<Self, StreamError> {
         let concat = make("concat", "playlist")?;
         let bin = gst::Bin::with_name("source");
         bin.add(&concat).map_err(StreamError::internal)?;
@@ -54,6 +89,10 @@ impl Files {
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
 
+        let seams = Arc::new(Mutex::new(Seams::default()));
+        if let Some(sound) = sound {
+            find_seams(&concat, seams.clone(), sound.clone());
+        }
         let mut files = Self {
             bin,
             concat,
@@ -61,6 +100,8 @@ impl Files {
             items: VecDeque::new(),
             next: 0,
             failures: 0,
+            sound: sound.cloned(),
+            seams,
             notify,
         };
         files.open_items()?;
@@ -69,6 +110,22 @@ impl Files {
 
     pub fn bin(&self) -> &gst::Bin {
         &self.bin
+    }
+
+    /// Whether one of the files that are open has sound, once all of them are known.
+    pub fn has_sound(&self) -> Option<bool> {
+        // The one that waits may be the same again.
+        let mut told = self.items.iter().take(self.locations.len()).map(|item| item.has_sound);
+        if told.clone().any(|one| one == Some(true)) {
+            return Some(true);
+        }
+        told.all(|one| one.is_some()).then_some(false)
+    }
+
+    pub fn item_opened(&mut self, number: u64, has_sound: bool) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.number == number) {
+            item.has_sound = Some(has_sound);
+        }
     }
 
     pub fn item_ended(&mut self, number: u64, end: ItemEnd) -> Result<(), StreamError> {
@@ -131,10 +188,13 @@ impl Files {
         let file = make("filesrc", "file")?;
         file.set_property("location", &location);
         let decode = make("decodebin", "decode")?;
-        // Sound and subtitles are not decoded.
+        // Subtitles are not decoded, and sound only where it is served.
         decode.set_property("expose-all-streams", false);
-        let pictures = gst::Caps::builder("video/x-raw").any_features().build();
-        decode.set_property("caps", pictures);
+        let mut decoded = gst::Caps::builder("video/x-raw").any_features().build();
+        if self.sound.is_some() {
+            decoded.merge(gst::Caps::builder("audio/x-raw").any_features().build());
+        }
+        decode.set_property("caps", decoded);
         // Where the next two do not know the format; 10 bit and all common ones they do.
         let convert = make("videoconvert", "convert")?;
         // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.
@@ -149,46 +209,95 @@ impl Files {
             .map_err(StreamError::internal)?;
         bin.add_pad(&ghost).map_err(StreamError::internal)?;
 
+        let pad = self.concat.request_pad_simple("sink_%u").expect("concat has request pads");
+        let unfinished = Arc::new(Mutex::new(Unfinished { pictures: None, has_sound: false }));
+        let tap = match &self.sound {
+            Some(sound) => Some(self.tap(sound, &pad, number, unfinished.clone())?),
+            None => None,
+        };
         let sink = convert.static_pad("sink").expect("videoconvert has a sink pad");
+        let sound_sink = tap.as_ref().map(|tap| tap.add_to(&bin)).transpose()?;
         decode.connect_pad_added({
-            let sink = sink.downgrade();
+            let (sink, sound_sink) = (sink.downgrade(), sound_sink.as_ref().map(gst::Pad::downgrade));
+            let unfinished = unfinished.clone();
             move |_, pad| {
-                // A second picture in the file has nowhere to go, and is not wanted.
-                if let Some(sink) = sink.upgrade().filter(|sink| !sink.is_linked()) {
+                let is_sound = super::is_sound(pad);
+                let sink = if is_sound {
+                    sound_sink.as_ref().and_then(glib::WeakRef::upgrade)
+                } else {
+                    sink.upgrade()
+                };
+                // A second picture in the file has nowhere to go, and is not wanted; nor is a second sound.
+                if let Some(sink) = sink.filter(|sink| !sink.is_linked()) {
+                    unfinished.lock().unwrap().has_sound |= is_sound;
                     let _ = pad.link(&sink);
                 }
             }
         });
         decode.connect_no_more_pads({
-            let (sink, notify) = (sink.downgrade(), self.notify.clone());
+            let (sink, notify, unfinished) = (sink.downgrade(), self.notify.clone(), unfinished.clone());
             move |_| {
                 if sink.upgrade().is_some_and(|sink| !sink.is_linked()) {
-                    notify(Event::Item { number, end: ItemEnd::NoVideo });
+                    return notify(Event::Item { number, end: ItemEnd::NoVideo });
                 }
+                let has_sound = unfinished.lock().unwrap().has_sound;
+                notify(Event::Opened { number, has_sound });
             }
         });
         ghost.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, {
-            let notify = self.notify.clone();
+            let (notify, seams, pad) = (self.notify.clone(), self.seams.clone(), pad.clone());
             let seen = AtomicBool::new(false);
             move |_, info| {
                 match &info.data {
                     Some(gst::PadProbeData::Buffer(_)) => seen.store(true, Ordering::Relaxed),
-                    Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
-                        let end =
-                            if seen.load(Ordering::Relaxed) { ItemEnd::Finished } else { ItemEnd::NoPicture };
-                        notify(Event::Item { number, end });
-                    }
+                    Some(gst::PadProbeData::Event(event)) => match event.view() {
+                        gst::EventView::Segment(segment) => {
+                            let base = gst::ClockTime::from_nseconds(segment.segment().base().value() as u64);
+                            seams.lock().unwrap().items.entry(pad.clone()).or_default().base = base;
+                        }
+                        gst::EventView::Eos(_) => {
+                            let finished = seen.load(Ordering::Relaxed);
+                            let end = if finished { ItemEnd::Finished } else { ItemEnd::NoPicture };
+                            let mut unfinished = unfinished.lock().unwrap();
+                            if unfinished.has_sound {
+                                unfinished.pictures = Some(end);
+                            } else {
+                                notify(Event::Item { number, end });
+                            }
+                        }
+                        _ => {}
+                    },
                     _ => {}
                 }
                 gst::PadProbeReturn::Ok
             }
         });
-
-        let pad = self.concat.request_pad_simple("sink_%u").expect("concat has request pads");
         self.bin.add(&bin).map_err(StreamError::internal)?;
         ghost.link(&pad).map_err(StreamError::internal)?;
         bin.sync_state_with_parent().map_err(StreamError::internal)?;
-        Ok(Item { number, location, bin, pad })
+        Ok(Item { number, location, bin, pad, tap, has_sound: None })
+    }
+
+    /// For the sound of the item that feeds the pad.
+    fn tap(
+        &self,
+        track: &Arc<Track>,
+        pad: &gst::Pad,
+        number: u64,
+        unfinished: Arc<Mutex<Unfinished>>,
+    ) -> Result<Tap, StreamError> {
+        let (seams, pad, notify) = (self.seams.clone(), pad.clone(), self.notify.clone());
+        let place = move |running: gst::ClockTime| match seams.lock().unwrap().items.get(&pad) {
+            Some(Seam { start: Some(start), end, .. }) => Place::At(*start + running, *end),
+            _ => Place::NotYet,
+        };
+        Tap::new(track, place, move || {
+            let mut unfinished = unfinished.lock().unwrap();
+            unfinished.has_sound = false;
+            if let Some(end) = unfinished.pictures.take() {
+                notify(Event::Item { number, end });
+            }
+        })
     }
 
     /// Closes every item.
@@ -201,14 +310,46 @@ impl Files {
     fn close(&mut self, number: u64) -> Option<Item> {
         let place = self.items.iter().position(|item| item.number == number)?;
         let item = self.items.remove(place)?;
+        if let Some(tap) = &item.tap {
+            tap.close();
+        }
         // Releasing the pad first wakes an item that waits in `concat`: its streaming thread can then stop.
         self.concat.release_request_pad(&item.pad);
         // libav's decoders fail hard when they are ended in the middle of their last picture.
         wait_for_decoders(&item.bin);
         end(&item.bin);
         let _ = self.bin.remove(&item.bin);
+        self.seams.lock().unwrap().items.remove(&item.pad);
         Some(item)
     }
+}
+
+/// Notes where `concat` lets each item begin, and so where the one before ended.
+fn find_seams(concat: &gst::Element, seams: Arc<Mutex<Seams>>, sound: Arc<Track>) {
+    let pad = concat.static_pad("src").expect("concat has a source pad");
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        if let Some(event) = info.event()
+            && let gst::EventView::Segment(segment) = event.view()
+            && let Some(playing) =
+                pad.parent_element().and_then(|concat| concat.property::<Option<gst::Pad>>("active-pad"))
+        {
+            let base = gst::ClockTime::from_nseconds(segment.segment().base().value() as u64);
+            let seams = &mut *seams.lock().unwrap();
+            let seam = seams.items.entry(playing.clone()).or_default();
+            let start = base.saturating_sub(seam.base);
+            // One file can have several segments, and begins once.
+            if seam.start.is_none() {
+                seam.start = Some(start);
+                let before = seams.playing.replace(playing).and_then(|before| seams.items.get_mut(&before));
+                if let Some(before) = before {
+                    before.end = Some(start);
+                }
+                sound.cut(sound.format().frames(start));
+                sound.wake();
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Keeps the end of an item from ending the stream, when it ends before the next one is open: the pad

@@ -1,5 +1,6 @@
 //! Where the pictures come from, one file a kind. A source is a bin with one ghost pad, `src`, that delivers
-//! decoded pictures, as fast as they are taken, on a time line of its own that never jumps.
+//! decoded pictures, as fast as they are taken, on a time line of its own that never jumps. Its sound, if it is asked
+//! for, it writes to a track, at the time of its pictures.
 
 mod custom;
 mod file;
@@ -12,6 +13,7 @@ mod steady;
 pub use custom::check as check_pipeline;
 
 use super::pipeline::Format;
+use super::sound::Track;
 use super::state::{CustomError, RelayError, StreamError};
 use crate::config::{self, Password, Rendition};
 use gst::prelude::*;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 /// What a source tells the thread that owns it, from any thread.
 #[derive(Debug)]
 pub enum Event {
+    /// It was found out whether a file has sound.
+    Opened { number: u64, has_sound: bool },
     /// A file came to its end, or turned out to have no video: time to look after the playlist.
     Item { number: u64, end: ItemEnd },
     /// What a connection brings came to its end.
@@ -54,17 +58,22 @@ pub enum Source {
 
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
-    /// there is said at once. `password` is that of a relay.
+    /// there is said at once. `password` is that of a relay. Without a track sound is not even decoded.
     pub fn new(
         config: &config::Source,
         rendition: &Rendition,
         password: Option<&Password>,
+        sound: Option<&Arc<Track>>,
         notify: Notify,
     ) -> Result<Self, StreamError> {
         match config {
-            config::Source::Pattern(pattern) => pattern::Pattern::new(pattern, rendition).map(Self::Pattern),
-            config::Source::File(files) => file::Files::new(files, notify).map(Self::File),
-            config::Source::Relay(relay) => relay::Relay::new(relay, password, notify).map(Self::Relay),
+            config::Source::Pattern(pattern) => {
+                pattern::Pattern::new(pattern, rendition, sound).map(Self::Pattern)
+            }
+            config::Source::File(files) => file::Files::new(files, sound, notify).map(Self::File),
+            config::Source::Relay(relay) => {
+                relay::Relay::new(relay, password, sound, notify).map(Self::Relay)
+            }
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
         }
     }
@@ -86,6 +95,16 @@ impl Source {
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
             Self::Custom(custom) => custom.bin(),
+        }
+    }
+
+    /// Whether it has sound, once that is known.
+    pub fn has_sound(&self) -> Option<bool> {
+        match self {
+            Self::Custom(_) | Self::Slate(_) => Some(false),
+            Self::Pattern(pattern) => Some(pattern.has_sound()),
+            Self::File(files) => files.has_sound(),
+            Self::Relay(relay) => relay.has_sound(),
         }
     }
 
@@ -111,7 +130,8 @@ impl Source {
     /// To be called before the pipeline ends.
     pub fn shut_down(&mut self) {
         match self {
-            Self::Pattern(_) | Self::Custom(_) | Self::Slate(_) => {}
+            Self::Custom(_) | Self::Slate(_) => {}
+            Self::Pattern(pattern) => pattern.shut_down(),
             Self::File(files) => files.shut_down(),
             Self::Relay(relay) => relay.sleep(),
         }
@@ -120,6 +140,10 @@ impl Source {
     /// On the stream's thread, for each event that the source sent.
     pub fn handle(&mut self, event: Event) -> Result<(), StreamError> {
         match (self, event) {
+            (Self::File(files), Event::Opened { number, has_sound }) => {
+                files.item_opened(number, has_sound);
+                Ok(())
+            }
             (Self::File(files), Event::Item { number, end }) => files.item_ended(number, end),
             (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
             (Self::Custom(_), Event::PipelineEnded) => {
@@ -131,7 +155,7 @@ impl Source {
     }
 
     /// What can be chosen from is known.
-    pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
+    pub fn offered(&mut self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
         match self {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.offered(streams),
@@ -155,6 +179,12 @@ impl Source {
             Self::Relay(relay) => relay.failed(error, missing_plugin),
         }
     }
+}
+
+/// Whether a decoder's pad brings sound, and not pictures.
+fn is_sound(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    caps.structure(0).is_some_and(|caps| caps.name().starts_with("audio/"))
 }
 
 /// Returns when no decoder works on a picture. What it delivers must have nowhere to go any more.

@@ -1,10 +1,11 @@
 //! Another stream, over the network.
 //!
 //! ```text
-//! connection-3: uridecodebin3 ► convert ► deinterlace ► turn
+//! connection-3: uridecodebin3 ─┬► convert ► deinterlace ► turn
+//!                              └► tap, for the sound
 //! ```
 //! `uridecodebin3` rather than `uridecodebin`: only with it GStreamer uses its present HLS and DASH elements,
-//! and streams are chosen before they are decoded, so that no sound is fetched.
+//! and streams are chosen before they are decoded, so that sound is not fetched where it is not served.
 //!
 //! The connection is there only while the source is awake. It is opened and closed on threads of its own, since
 //! elements of the network look up names, connect, or say goodbye while their state is changed, and some of
@@ -14,11 +15,13 @@ use super::steady::Steady;
 use super::{Event, Notify, wait_for_decoders};
 use crate::config::{Password, Place, RelaySource, Transport};
 use crate::engine::elements::{end, make};
+use crate::engine::sound::{self, Tap, Track};
 use crate::engine::state::{RelayError, StreamError};
 use gst::prelude::*;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long packets of UDP wait for one that overtook them. Over TCP none does, and nothing waits.
@@ -39,12 +42,30 @@ pub struct Relay {
     bin: gst::Bin,
     /// What connections are linked to.
     entry: gst::Pad,
+    sound: Option<SoundEntry>,
+    /// Whether there is sound, once that is known.
+    has_sound: Option<bool>,
+    /// By the server of the present connection.
+    described: Arc<Described>,
     config: RelaySource,
     password: Option<Password>,
     connection: Option<Connection>,
     /// The number of the next connection.
     next: u64,
     notify: Notify,
+}
+
+/// What an RTSP server says that it has, before anything of it comes; nothing where another protocol is spoken.
+#[derive(Debug, Default)]
+struct Described {
+    pictures: AtomicBool,
+    sound: AtomicBool,
+}
+
+/// What the sound of connections is linked to.
+struct SoundEntry {
+    pad: gst::Pad,
+    tap: Tap,
 }
 
 struct Connection {
@@ -59,6 +80,7 @@ impl Relay {
     pub fn new(
         config: &RelaySource,
         password: Option<&Password>,
+        sound: Option<&Arc<Track>>,
         notify: Notify,
     ) -> Result<Self, StreamError> {
         if !config.user.is_empty() && password.is_none() {
@@ -77,10 +99,15 @@ impl Relay {
         let end = turn.static_pad("src").expect("videoflip has a source pad");
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
-        put_on_line(&pad);
+        let line = Line::new();
+        put_on_line(&pad, line.clone());
+        let sound = sound.map(|track| add_sound(&bin, track, line)).transpose()?;
         Ok(Self {
             bin,
             entry: convert.static_pad("sink").expect("videoconvert has a sink pad"),
+            sound,
+            has_sound: None,
+            described: Arc::default(),
             config: config.clone(),
             password: password.cloned(),
             connection: None,
@@ -98,8 +125,12 @@ impl Relay {
         if self.connection.is_some() {
             return Ok(());
         }
+        if let Some(sound) = &self.sound {
+            sound.tap.open();
+        }
         let number = self.next;
         self.next += 1;
+        self.described = Arc::default();
         let element = self.make_connection(number)?;
         self.bin.add(&element).map_err(StreamError::internal)?;
         // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
@@ -117,26 +148,45 @@ impl Relay {
     fn make_connection(&self, number: u64) -> Result<gst::Element, StreamError> {
         let element = make("uridecodebin3", &format!("connection-{number}"))?;
         element.set_property("uri", &self.config.address);
-        element.set_property("caps", gst::Caps::builder("video/x-raw").any_features().build());
-        let (config, password) = (self.config.clone(), self.password.clone());
+        let wants_sound = self.sound.is_some();
+        let mut decoded = gst::Caps::builder("video/x-raw").any_features().build();
+        if wants_sound {
+            decoded.merge(gst::Caps::builder("audio/x-raw").any_features().build());
+        }
+        element.set_property("caps", decoded);
+        let (config, password, described) =
+            (self.config.clone(), self.password.clone(), self.described.clone());
         element.connect("source-setup", false, move |values| {
             if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
-                set_up(&source, &config, password.as_ref());
+                set_up(&source, &config, password.as_ref(), wants_sound, &described);
             }
             None
         });
-        element.connect("select-stream", false, |values| {
-            let stream = values.get(2)?.get::<gst::Stream>().ok()?;
-            Some(i32::from(stream.stream_type().contains(gst::StreamType::VIDEO)).to_value())
+        element.connect("select-stream", false, move |values| {
+            let kind = values.get(2)?.get::<gst::Stream>().ok()?.stream_type();
+            let is_wanted =
+                kind.contains(gst::StreamType::VIDEO) || wants_sound && kind.contains(gst::StreamType::AUDIO);
+            Some(i32::from(is_wanted).to_value())
         });
         let (entry, notify) = (self.entry.downgrade(), self.notify.clone());
+        let sound_entry = self.sound.as_ref().map(|sound| sound.pad.downgrade());
         element.connect_pad_added(move |_, pad| {
             if pad.direction() != gst::PadDirection::Src {
                 return;
             }
+            if super::is_sound(pad) {
+                let entry = sound_entry.as_ref().and_then(glib::WeakRef::upgrade);
+                if let Some(entry) = entry.filter(|entry| !entry.is_linked()) {
+                    // The end of the pictures tells.
+                    swallow_end(pad, || ());
+                    let _ = pad.link(&entry);
+                }
+                return;
+            }
             // A second picture has nowhere to go, and is not wanted.
             if let Some(entry) = entry.upgrade().filter(|entry| !entry.is_linked()) {
-                tell_end(pad, number, notify.clone());
+                let notify = notify.clone();
+                swallow_end(pad, move || notify(Event::Ended { connection: number }));
                 let _ = pad.link(&entry);
             }
         });
@@ -146,6 +196,9 @@ impl Relay {
     /// Disconnects. A sleeping stream costs nobody anything, the other server neither.
     pub fn sleep(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        if let Some(sound) = &self.sound {
+            sound.tap.close();
+        }
         // What it says from now on is heard by nobody.
         let _ = self.bin.remove(&connection.element);
         let (ended, wait) = mpsc::channel();
@@ -177,13 +230,22 @@ impl Relay {
         }
     }
 
-    /// What the other end offers is known.
-    pub fn offered(&self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
-        let mut types = streams.iter().map(|stream| stream.stream_type()).peekable();
-        match types.peek().is_some() && !types.any(|kind| kind.contains(gst::StreamType::VIDEO)) {
+    /// What the other end offers is known; of RTSP, where its streams come one by one, a part of it.
+    pub fn offered(&mut self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
+        let offers = |kind, described: &AtomicBool| {
+            described.load(Ordering::Acquire)
+                || streams.iter().any(|stream| stream.stream_type().contains(kind))
+        };
+        let has_sound = offers(gst::StreamType::AUDIO, &self.described.sound);
+        self.has_sound = Some(self.has_sound == Some(true) || has_sound);
+        match !streams.is_empty() && !offers(gst::StreamType::VIDEO, &self.described.pictures) {
             true => Err(self.error(RelayError::NoVideo)),
             false => Ok(()),
         }
+    }
+
+    pub fn has_sound(&self) -> Option<bool> {
+        self.has_sound
     }
 
     pub fn failed(
@@ -241,7 +303,13 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamE
 }
 
 /// Sets what the source elements of GStreamer have, each in its own words.
-fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Password>) {
+fn set_up(
+    source: &gst::Element,
+    config: &RelaySource,
+    password: Option<&Password>,
+    wants_sound: bool,
+    described: &Arc<Described>,
+) {
     set(source, "user-agent", USER_AGENT);
     match source.factory().map(|factory| factory.name()).as_deref() {
         Some("rtspsrc") => {
@@ -259,6 +327,8 @@ fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Passwor
             if let Some((user, password)) = &login {
                 set(source, "location", &with_login(&config.address, user, password));
             }
+            let described = described.clone();
+            // Asked about each stream of the description, before anything of them comes.
             source.connect("select-stream", false, move |values| {
                 // It was let in. Where it is asked again, the same login is right.
                 if let (Some((user, password)), Ok(source)) = (&login, values[0].get()) {
@@ -266,7 +336,18 @@ fn set_up(source: &gst::Element, config: &RelaySource, password: Option<&Passwor
                 }
                 let caps = values.get(2)?.get::<gst::Caps>().ok()?;
                 let media = caps.structure(0)?.get::<String>("media").ok();
-                Some((media.as_deref() == Some("video")).to_value())
+                let is_wanted = match media.as_deref() {
+                    Some("video") => {
+                        described.pictures.store(true, Ordering::Release);
+                        true
+                    }
+                    Some("audio") if wants_sound => {
+                        described.sound.store(true, Ordering::Release);
+                        true
+                    }
+                    _ => false,
+                };
+                Some(is_wanted.to_value())
             });
             return;
         }
@@ -304,11 +385,11 @@ fn with_login(address: &str, user: &str, password: &Password) -> String {
     address.replacen("://", &login, 1)
 }
 
-/// The end of a connection is no end of the stream.
-fn tell_end(pad: &gst::Pad, connection: u64, notify: Notify) {
+/// The end of a connection is no end of the stream: it is told, and goes no further.
+fn swallow_end(pad: &gst::Pad, tell: impl Fn() + Send + Sync + 'static) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
-            notify(Event::Ended { connection });
+            tell();
             return gst::PadProbeReturn::Drop;
         }
         gst::PadProbeReturn::Ok
@@ -316,23 +397,51 @@ fn tell_end(pad: &gst::Pad, connection: u64, notify: Notify) {
 }
 
 /// What the time stamps of a connection are read with.
-struct Line {
+pub(super) struct Line {
     steady: Steady,
     segment: gst::FormattedSegment<gst::ClockTime>,
     /// No picture of this connection has come yet.
     is_new: bool,
+    /// From the connection's running time to where the last picture was placed, in nanoseconds; none before there
+    /// was one.
+    shift: Option<gst::ClockTimeDiff>,
+}
+
+impl Line {
+    pub(super) fn new() -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            steady: Steady::default(),
+            segment: gst::FormattedSegment::new(),
+            is_new: true,
+            shift: None,
+        }))
+    }
+}
+
+fn add_sound(bin: &gst::Bin, track: &Arc<Track>, line: Arc<Mutex<Line>>) -> Result<SoundEntry, StreamError> {
+    // Sound is placed as the pictures of the same connection are.
+    let place = move |running: gst::ClockTime| match line.lock().unwrap().shift {
+        Some(shift) => {
+            let place = u64::try_from(running.nseconds() as i64 + shift).unwrap_or(0);
+            sound::Place::At(gst::ClockTime::from_nseconds(place), None)
+        }
+        None => sound::Place::NotYet,
+    };
+    let tap = Tap::new(track, place, || ())?;
+    Ok(SoundEntry { pad: tap.add_to(bin)?, tap })
 }
 
 /// Rewrites segments and time stamps.
-pub(super) fn put_on_line(pad: &gst::GhostPad) {
-    let line =
-        Mutex::new(Line { steady: Steady::default(), segment: gst::FormattedSegment::new(), is_new: true });
+pub(super) fn put_on_line(pad: &gst::GhostPad, line: Arc<Mutex<Line>>) {
     let start = Instant::now();
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         let mut line = line.lock().unwrap();
         match &mut info.data {
             Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::StreamStart(_) => line.is_new = true,
+                gst::EventView::StreamStart(_) => {
+                    line.is_new = true;
+                    line.shift = None;
+                }
                 gst::EventView::Segment(new) => {
                     if let Some(new) = new.segment().downcast_ref::<gst::ClockTime>() {
                         line.segment = new.clone();
@@ -350,6 +459,9 @@ pub(super) fn put_on_line(pad: &gst::GhostPad) {
                 let Some(place) = line.steady.place(time, arrival) else {
                     return gst::PadProbeReturn::Drop;
                 };
+                if let Some(time) = time {
+                    line.shift = Some(place.nseconds() as i64 - time.nseconds() as i64);
+                }
                 let buffer = buffer.make_mut();
                 buffer.set_pts(place);
                 buffer.set_dts(gst::ClockTime::NONE);
@@ -425,7 +537,6 @@ fn ask(host: &str, port: u16) -> Option<RelayError> {
 mod tests {
     use super::*;
     use std::net::TcpListener;
-    use std::sync::Arc;
 
     #[test]
     fn why_a_server_cannot_be_reached_is_found_out() {
@@ -445,9 +556,9 @@ mod tests {
         gst::init().unwrap();
         let config =
             RelaySource { address: "rtsp://192.0.2.1/".into(), user: "admin".into(), ..Default::default() };
-        let error = Relay::new(&config, None, Arc::new(|_| ())).err().unwrap();
+        let error = Relay::new(&config, None, None, Arc::new(|_| ())).err().unwrap();
         assert!(error.is_lasting(), "{error}");
-        assert!(Relay::new(&config, Some(&"secret".into()), Arc::new(|_| ())).is_ok());
+        assert!(Relay::new(&config, Some(&"secret".into()), None, Arc::new(|_| ())).is_ok());
     }
 
     #[test]
@@ -458,7 +569,7 @@ mod tests {
         for scheme in ["rtsp", "http", "rtmp"] {
             let address = format!("{scheme}://{}/live/a", listener.local_addr().unwrap());
             let config = RelaySource { address, ..Default::default() };
-            let mut relay = Relay::new(&config, None, Arc::new(|_| ())).unwrap();
+            let mut relay = Relay::new(&config, None, None, Arc::new(|_| ())).unwrap();
             relay.bin().set_state(gst::State::Playing).unwrap();
             relay.wake().unwrap();
             let _connected = listener.accept().unwrap();

@@ -13,7 +13,7 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
-    Place, Problem, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate, Source,
+    Place, Problem, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate, Sound, Source,
     StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
@@ -379,7 +379,7 @@ impl AddDialog {
         let imp = self.imp();
         let (source, renditions) = match imp.kind.get() {
             Kind::Pattern => {
-                (Source::Pattern(PatternSource { pattern: self.pattern().into() }), vec![PATTERN_RENDITION])
+                (Source::Pattern(PatternSource::silent(self.pattern())), vec![PATTERN_RENDITION])
             }
             Kind::File => (Source::File(FileSource { locations: imp.files.borrow().clone() }), vec![]),
             Kind::Relay => {
@@ -410,6 +410,7 @@ impl AddDialog {
             renditions,
             readers_limit: None,
             overlays: vec![],
+            sound: Sound::default(),
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,

@@ -4,7 +4,7 @@ use super::choice_row::ChoiceRow;
 use super::custom_row::CustomRow;
 use super::form::Form;
 use super::relay_rows::RelayRows;
-use crate::config::{FileSource, PATTERNS, PatternSource, Source, StreamConfig};
+use crate::config::{FileSource, PATTERNS, PatternSound, PatternSource, Source, StreamConfig};
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::video_files;
 use crate::words;
@@ -26,6 +26,7 @@ pub struct SourceGroup {
     form: Form,
     kind: Rc<ChoiceRow<Kind>>,
     pattern: Rc<ChoiceRow<String>>,
+    pattern_sound: Rc<ChoiceRow<PatternSound>>,
     add_files: adw::ButtonRow,
     relay: Rc<RelayRows>,
     custom: Rc<CustomRow>,
@@ -49,8 +50,7 @@ impl SourceGroup {
         ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
             Kind::Pattern => {
-                let pattern = PATTERNS[0].to_owned();
-                set_source(&chosen, Source::Pattern(PatternSource { pattern }));
+                set_source(&chosen, Source::Pattern(PatternSource::silent(PATTERNS[0])));
             }
             Kind::File => add_files(&chosen),
             // It is one as soon as it has an address.
@@ -61,11 +61,28 @@ impl SourceGroup {
         let chosen = form.clone();
         let patterns = PATTERNS.iter().map(|name| ((*name).to_owned(), words::pattern(name)));
         let pattern = ChoiceRow::new(&gettext("Pattern"), patterns, move |pattern| {
-            set_source(&chosen, Source::Pattern(PatternSource { pattern }));
+            chosen.choose(move |stream| {
+                let sound = match &stream.source {
+                    Source::Pattern(before) => before.sound,
+                    _ => PatternSound::default(),
+                };
+                stream.source = Source::Pattern(PatternSource { pattern: pattern.clone(), sound });
+            });
         });
         pattern.row.set_enable_search(true);
         pattern.row.set_search_match_mode(gtk::StringFilterMatchMode::Substring);
         pattern.row.set_expression(Some(gtk::StringObject::this_expression("string")));
+
+        let chosen = form.clone();
+        let sounds = [PatternSound::Silence, PatternSound::Sine, PatternSound::Ticks];
+        let sounds = sounds.map(|sound| (sound, words::pattern_sound(sound)));
+        let pattern_sound = ChoiceRow::new(&gettext("Sound"), sounds, move |sound| {
+            chosen.choose(move |stream| {
+                if let Source::Pattern(pattern) = &mut stream.source {
+                    pattern.sound = sound;
+                }
+            });
+        });
 
         let add_row = adw::ButtonRow::builder()
             .title(gettext("Add Files…"))
@@ -76,6 +93,7 @@ impl SourceGroup {
 
         widget.add(&kind.row);
         widget.add(&pattern.row);
+        widget.add(&pattern_sound.row);
         widget.add(&add_row);
         relay.add_to(&widget);
         custom.add_to(&widget);
@@ -84,6 +102,7 @@ impl SourceGroup {
             form: form.clone(),
             kind,
             pattern,
+            pattern_sound,
             add_files: add_row,
             relay,
             custom,
@@ -101,10 +120,12 @@ impl SourceGroup {
         };
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
+        self.pattern_sound.row.set_visible(kind == Kind::Pattern);
         self.add_files.set_visible(kind == Kind::File);
         match &stream.source {
             Source::Pattern(source) => {
                 self.pattern.show(&source.pattern, |name| words::pattern(name));
+                self.pattern_sound.show(&source.sound, |_| String::new());
                 self.show_files(&[]);
             }
             Source::File(source) => self.show_files(&source.locations),
