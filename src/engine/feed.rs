@@ -16,6 +16,12 @@ use std::time::{Duration, Instant};
 /// As key frames come anyway.
 const THEN_EACH: Duration = Duration::from_secs(KEY_FRAME_SECONDS as u64);
 
+/// What a media has at most: the pictures come first, the sound behind them.
+pub const TRACKS: usize = 2;
+
+/// Which tracks of a media a reader takes, by their place in it.
+pub type Taken = [bool; TRACKS];
+
 /// One rendition's encoded pictures, and sound.
 #[derive(Debug)]
 pub struct Feed {
@@ -25,7 +31,8 @@ pub struct Feed {
     demand: AtomicUsize,
     /// Of the encoded pictures, since the start.
     bytes: AtomicU64,
-    bytes_sent: AtomicU64,
+    /// Of each track.
+    bytes_sent: [AtomicU64; TRACKS],
     commands: mpsc::Sender<Command>,
     shared: Mutex<Shared>,
 }
@@ -81,7 +88,7 @@ impl Feed {
             sound_producer,
             demand: AtomicUsize::default(),
             bytes: AtomicU64::default(),
-            bytes_sent: AtomicU64::default(),
+            bytes_sent: Default::default(),
             commands,
             shared: Mutex::default(),
         });
@@ -211,13 +218,17 @@ impl Feed {
         self.send(Command::KeyFrame(due));
     }
 
-    /// What was handed to each reader on TCP that is served by a media of this feed, since the program began; in bytes.
-    pub fn bytes_sent(&self) -> u64 {
-        self.bytes_sent.load(Ordering::Relaxed)
+    /// What was handed to each reader on TCP that takes these tracks of the media of this feed, since the program
+    /// began; in bytes.
+    pub fn bytes_sent(&self, taken: Taken) -> u64 {
+        let tracks = self.bytes_sent.iter().zip(taken).filter(|(_, is_taken)| *is_taken);
+        tracks.map(|(bytes, _)| bytes.load(Ordering::Relaxed)).sum()
     }
 
-    pub fn count_sent(&self, bytes: usize) {
-        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub fn count_sent(&self, track: usize, bytes: usize) {
+        if let Some(sent) = self.bytes_sent.get(track) {
+            sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
     }
 
     /// Whether what comes is the slate: a sleeping stream is not described by that.

@@ -259,6 +259,11 @@ impl Client {
         self.play_track("video", transport, headers)
     }
 
+    /// As `play`, but the sound alone.
+    pub fn play_sound(self, transport: Transport) -> Reader {
+        self.play_track("audio", transport, "")
+    }
+
     fn play_track(mut self, media: &str, transport: Transport, headers: &str) -> Reader {
         let described = self.describe();
         assert_eq!(described.status, 200, "DESCRIBE {}", self.address);

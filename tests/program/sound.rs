@@ -4,7 +4,7 @@ use crate::players;
 use crate::program::{
     Home, PATIENCE, Program, Stream, alone, config, data, finish, finish_within, shared, words,
 };
-use crate::rtsp::{Client, Transport};
+use crate::rtsp::{Client, Reader, Transport};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -285,5 +285,46 @@ fn who_listens_hears_silence_while_the_source_is_lost_and_sound_again() {
     // Some before and some behind the gap, in a recording without end or error.
     let gap = heard.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     assert!(heard.len() >= 4 && gap > 1.2, "beeps at {heard:?}");
+    program.stop();
+}
+
+/// Longer than it takes to send away who takes too little.
+const JUDGED: Duration = Duration::from_secs(13);
+
+/// Its sender says in the log that it was handed what came to it, and nothing else.
+fn assert_counted(program: &Program, stream: &str, reader: Reader) {
+    let (packets, from) = (reader.packets(), program.log().len());
+    reader.leave();
+    program.wait_for_log(&format!("{stream}: 127.0.0.1 has gone"), from);
+    let log = program.log();
+    let line = log[from..].lines().find(|line| line.contains("has gone")).unwrap();
+    let bytes = line.rsplit(", ").next().unwrap().trim_end_matches(" bytes").parse::<f64>().unwrap();
+    let came = packets.iter().map(|packet| packet.bytes).sum::<usize>() as f64;
+    assert!((0.95..1.1).contains(&(bytes / came)), "{came} bytes came, and the log says: {line}");
+}
+
+#[test]
+fn who_takes_the_picture_or_the_sound_alone_stays_and_is_counted_alone() {
+    let _turn = shared();
+    // Of the one nearly all is sound, of the other nearly all picture.
+    let mut program = Program::start(
+        &[],
+        &[
+            Stream::sounding("quiet", "black", "sine")
+                .picture("size = \"160x90\"\nframe_rate = \"5\"")
+                .lines("sound = { codec = \"auto\" }"),
+            Stream::sounding("rough", "snow", "sine")
+                .picture("size = \"320x180\"\nframe_rate = \"25\"\nbitrate_kbps = 2000")
+                .lines("sound = { codec = \"pcmu\" }"),
+        ],
+    );
+    let picture = Client::connect(&program.address("quiet")).play(Transport::Tcp);
+    let sound = Client::connect(&program.address("rough")).play_sound(Transport::Tcp);
+    for reader in [&picture, &sound] {
+        let asked = reader.asked;
+        reader.wait_for("packet after the time", JUDGED + PATIENCE, |packet| packet.at > asked + JUDGED);
+    }
+    assert_counted(&program, "quiet", picture);
+    assert_counted(&program, "rough", sound);
     program.stop();
 }

@@ -9,7 +9,7 @@ mod pace;
 
 use super::ffi::{self, TcpInfo, TcpState};
 use super::refusals::RefusalReports;
-use crate::engine::feed::Feed;
+use crate::engine::feed::{Feed, Taken};
 use crate::engine::state::{LimitScope, RefusalReason};
 use gio::prelude::*;
 use gst_rtsp_server::prelude::*;
@@ -83,14 +83,14 @@ pub struct News {
 #[derive(Debug)]
 struct Playing {
     session: String,
-    /// Only where the stream comes over the connection.
-    feed: Option<Arc<Feed>>,
+    /// Only where tracks of the stream come over the connection: which.
+    feed: Option<(Arc<Feed>, Taken)>,
     pace: Option<Pace>,
 }
 
 impl News {
     /// It plays in this session; `feed` is what it gets over its connection.
-    pub fn playing(&self, session: &str, feed: Option<Arc<Feed>>) {
+    pub fn playing(&self, session: &str, feed: Option<(Arc<Feed>, Taken)>) {
         *self.playing.lock().unwrap() = Some(Playing { session: session.to_owned(), feed, pace: None });
     }
 
@@ -462,8 +462,8 @@ impl Connection {
             return Some(End::Refused(RefusalReason::TooManyRequests { most, seconds }));
         }
         self.answers_a_second_ago = answers;
-        let Some(Playing { feed: Some(feed), pace, .. }) = &mut *playing else { return None };
-        let sent = feed.bytes_sent();
+        let Some(Playing { feed: Some((feed, taken)), pace, .. }) = &mut *playing else { return None };
+        let sent = feed.bytes_sent(*taken);
         let pace = pace.get_or_insert_with(|| Pace::new(sent, info.bytes_taken));
         pace.add_second(sent, info.bytes_taken);
         pace.is_too_slow().then_some(End::TooSlow)

@@ -10,8 +10,9 @@ use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
 use std::sync::{Arc, Mutex};
 
-/// To be called when a media is configured. `sent` is told the bytes of each RTP packet that goes to the TCP readers.
-pub fn install(media: &RTSPMedia, sent: impl Fn(usize) + Send + Sync + Clone + 'static) {
+/// To be called when a media is configured. `sent` is told the place of the track, and the bytes, of
+/// each RTP packet that goes to the TCP readers.
+pub fn install(media: &RTSPMedia, sent: impl Fn(usize, usize) + Send + Sync + Clone + 'static) {
     let drains = Arc::new(Mutex::new(Vec::new()));
     media.connect_new_state({
         let drains = drains.clone();
@@ -20,11 +21,12 @@ pub fn install(media: &RTSPMedia, sent: impl Fn(usize) + Send + Sync + Clone + '
             if state != ffi::STATE_PLAYING || !drains.is_empty() {
                 return;
             }
-            for stream in (0..media.n_streams()).filter_map(|index| media.stream(index)) {
+            for track in 0..media.n_streams() {
+                let Some(stream) = media.stream(track) else { continue };
                 let Some(drain) = ffi::detached_tcp_transport(&stream) else { continue };
                 let sent = sent.clone();
                 let count = move |packet: &gst::Buffer, _| {
-                    sent(packet.size());
+                    sent(track as usize, packet.size());
                     true
                 };
                 drain.set_callbacks(count, |_, _| true);

@@ -213,7 +213,7 @@ fn refuse_seeks(pay: &gst::Element) {
 fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
     drain::install(media, {
         let feed = feed.clone();
-        move |bytes| feed.count_sent(bytes)
+        move |track, bytes| feed.count_sent(track, bytes)
     });
     let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
     let input = |name| bin.by_name(name).and_then(|element| element.downcast::<AppSrc>().ok());

@@ -2,6 +2,7 @@
 //! that holds.
 #![allow(unsafe_code, reason = "the bindings lack these calls")]
 
+use crate::engine::feed::Taken;
 use gio::prelude::*;
 use glib::translate::*;
 use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod};
@@ -226,18 +227,21 @@ pub fn tcp_info(socket: &gio::Socket) -> Option<TcpInfo> {
     })
 }
 
-/// Whether a PLAY that is being handled sends the stream, or a part of it, over the RTSP connection itself.
-pub fn is_interleaved(context: &RTSPContext) -> bool {
+/// Which tracks a PLAY that is being handled sends over the RTSP connection itself.
+pub fn interleaved_tracks(context: &RTSPContext) -> Taken {
     // SAFETY: while PLAY is handled the context has its session's media, or null; its media and transports are alive
     // as long, and only read.
     unsafe {
         let media = (*context.to_glib_none().0).sessmedia;
         if media.is_null() {
-            return false;
+            return Taken::default();
         }
-        let streams = sys::gst_rtsp_media_n_streams(sys::gst_rtsp_session_media_get_media(media));
-        (0..streams).any(|stream| {
-            let transport = sys::gst_rtsp_session_media_get_transport(media, stream);
+        let tracks = sys::gst_rtsp_media_n_streams(sys::gst_rtsp_session_media_get_media(media)) as usize;
+        std::array::from_fn(|track| {
+            if track >= tracks {
+                return false;
+            }
+            let transport = sys::gst_rtsp_session_media_get_transport(media, track as u32);
             if transport.is_null() {
                 return false;
             }

@@ -7,6 +7,7 @@ use super::receiver_reports::{Listener, ReceiverReport};
 use super::traffic::{Count, Traffic, Traffics};
 use super::ways::Ways;
 use crate::config::ReaderTransport;
+use crate::engine::feed::Taken;
 use crate::engine::state::Figures;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPContext, RTSPSession};
@@ -30,6 +31,7 @@ pub struct FirstFrame {
 pub struct Meter {
     pub transport: ReaderTransport,
     traffic: Option<Arc<Traffic>>,
+    taken: Taken,
     /// Of its own: over UDP its connection says nothing of its packets.
     connection: Option<ffi::Connection>,
     first_frame: Arc<FirstFrame>,
@@ -64,12 +66,15 @@ impl Meter {
         let media = media_of(session);
         let traffic = media.first().and_then(|media| media.media()).and_then(|media| traffics.of(&media));
         let mut lower = LowerTransport::Udp;
-        let mut tracks = Vec::new();
+        let (mut taken, mut tracks) = (Taken::default(), Vec::new());
         for transport in media.iter().flat_map(|media| media.transports()) {
             let (Some(stream), Some(agreed)) = (transport.stream(), ffi::track_transport(&transport)) else {
                 continue;
             };
             lower = agreed.lower;
+            if let Some(is_taken) = taken.get_mut(stream.index() as usize) {
+                *is_taken = true;
+            }
             let latest = Arc::new(Mutex::new(None));
             if let Some(traffic) = &traffic {
                 traffic.listen(Listener {
@@ -86,7 +91,8 @@ impl Meter {
         let transport = ways.transport_of(context, lower);
         let connection = (lower == LowerTransport::Tcp).then(|| ffi::sending_connection(context)).flatten();
         let first_frame = Arc::new(FirstFrame { asked: Instant::now(), took: OnceLock::new() });
-        let meter = Self { transport, traffic, connection, first_frame, tracks, turn: Mutex::default() };
+        let meter =
+            Self { transport, traffic, taken, connection, first_frame, tracks, turn: Mutex::default() };
         // The first reader of a media sets it going, and is given everything from its first packet on.
         if meter.traffic.as_ref().is_some_and(|traffic| !traffic.flows()) {
             meter.begin();
@@ -101,7 +107,7 @@ impl Meter {
         if turn.from.is_some() {
             return;
         }
-        turn.from = Some(traffic.count());
+        turn.from = Some(traffic.count(self.taken));
         if !std::mem::replace(&mut turn.has_begun, true) {
             traffic.await_key_frame(&self.first_frame);
         }
@@ -119,7 +125,7 @@ impl Meter {
     pub fn handed(&self) -> Count {
         let turn = self.turn.lock().unwrap();
         let (Some(from), Some(traffic)) = (turn.from, &self.traffic) else { return turn.before };
-        let now = traffic.count();
+        let now = traffic.count(self.taken);
         Count {
             packets: turn.before.packets + (now.packets - from.packets),
             bytes: turn.before.bytes + (now.bytes - from.bytes),

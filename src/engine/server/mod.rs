@@ -698,7 +698,8 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
             let address = ffi::peer_address(context).unwrap_or_default();
             mount.feed.request_key_frame(door.key_frames.ask(&address, &mount.stream, Instant::now()));
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
-                let feed = ffi::is_interleaved(context).then(|| mount.feed.clone());
+                let taken = ffi::interleaved_tracks(context);
+                let feed = taken.contains(&true).then(|| (mount.feed.clone(), taken));
                 if feed.is_none() {
                     // Not for one on TCP: the library then sets a timer when the session is removed, and ends the
                     // process by an assertion where the connection is closed in that moment.

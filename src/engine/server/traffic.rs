@@ -4,12 +4,16 @@
 use super::ffi;
 use super::meter::FirstFrame;
 use super::receiver_reports::{self, Listener};
+use crate::engine::feed::{TRACKS, Taken};
 use gst::prelude::*;
 use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// The track of the payloader `pay0`.
+const PICTURES: usize = 0;
 
 /// The media that there are, and the traffic of each.
 #[derive(Debug, Default)]
@@ -18,8 +22,7 @@ pub struct Traffics(Mutex<HashMap<usize, Arc<Traffic>>>);
 /// The traffic of one media. No lock is held over a call into the library.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    packets: AtomicU64,
-    bytes: AtomicU64,
+    tracks: [Track; TRACKS],
     /// Packets go to readers.
     flows: AtomicBool,
     /// The time stamp of the key frame that is on its way, until its first packet was handed out.
@@ -27,6 +30,13 @@ pub struct Traffic {
     /// Those who have not been given a key frame.
     waiting: Mutex<Vec<Arc<FirstFrame>>>,
     listeners: Mutex<Vec<Listener>>,
+}
+
+/// The RTP packets of a track, and the bytes of them.
+#[derive(Debug, Default)]
+struct Track {
+    packets: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// RTP packets, and the bytes of them.
@@ -69,9 +79,13 @@ impl Traffics {
 }
 
 impl Traffic {
-    /// What was sent until now to whoever has watched from the beginning.
-    pub fn count(&self) -> Count {
-        Count { packets: self.packets.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    /// What was sent until now to whoever has taken these tracks from the beginning.
+    pub fn count(&self, taken: Taken) -> Count {
+        let tracks = self.tracks.iter().zip(taken).filter(|(_, is_taken)| *is_taken);
+        tracks.fold(Count::default(), |count, (track, _)| Count {
+            packets: count.packets + track.packets.load(Ordering::Relaxed),
+            bytes: count.bytes + track.bytes.load(Ordering::Relaxed),
+        })
     }
 
     pub fn flows(&self) -> bool {
@@ -90,10 +104,15 @@ impl Traffic {
         listeners.push(listener);
     }
 
-    /// An RTP packet goes to every reader.
-    fn pass(&self, packet: &gst::BufferRef) {
-        self.packets.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(packet.size() as u64, Ordering::Relaxed);
+    /// An RTP packet goes to every reader of a track.
+    fn pass(&self, track: usize, packet: &gst::BufferRef) {
+        if let Some(track) = self.tracks.get(track) {
+            track.packets.fetch_add(1, Ordering::Relaxed);
+            track.bytes.fetch_add(packet.size() as u64, Ordering::Relaxed);
+        }
+        if track != PICTURES {
+            return;
+        }
         let mut key_frame = self.key_frame.lock().unwrap();
         if key_frame.is_some() && *key_frame == packet.pts() {
             *key_frame = None;
@@ -107,13 +126,13 @@ impl Traffic {
     /// Behind the place where the library holds packets back until somebody plays, and before that where they part.
     fn watch_packets(self: &Arc<Self>, media: &RTSPMedia, index: u32) {
         let Some(pad) = rtpbin_pad(media, &format!("send_rtp_src_{index}")) else { return };
-        let traffic = Arc::downgrade(self);
+        let (traffic, track) = (Arc::downgrade(self), index as usize);
         pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
             if let Some(traffic) = traffic.upgrade() {
                 match &info.data {
-                    Some(gst::PadProbeData::Buffer(packet)) => traffic.pass(packet),
+                    Some(gst::PadProbeData::Buffer(packet)) => traffic.pass(track, packet),
                     Some(gst::PadProbeData::BufferList(packets)) => {
-                        packets.iter().for_each(|packet| traffic.pass(packet));
+                        packets.iter().for_each(|packet| traffic.pass(track, packet));
                     }
                     _ => {}
                 }
