@@ -15,6 +15,7 @@ mod preview;
 mod preview_frame;
 mod problem_row;
 mod readers_question;
+mod sound_meter;
 mod stream_card;
 mod stream_page;
 mod stream_view;

@@ -7,7 +7,7 @@ Needs what window.py needs, and ffmpeg.
 import sys
 
 from drive.program import Atspi, Window, run, wait_for
-from drive.reader import Viewer, brightest, probe
+from drive.reader import Viewer, brightest, loudest, probe
 
 CONFIG = """
 version = 1
@@ -126,6 +126,33 @@ def what_viewers_see_of_a_lost_source_is_chosen(window):
     wait_for("the last picture", lambda: "slate" not in stream(window))
 
 
+def the_sound_is_chosen(window):
+    assert not window.is_sensitive("Mute", "check box"), "there is no sound"
+    window.choose_in("Sound Codec", 3, "Opus")
+    wait_for("the codec", lambda: stream(window).get("sound", {}).get("codec") == "opus")
+    wait_for("no sound in a reader", lambda: probe(window.address(), "a") == "")
+    window.choose_in("Sound", 1, "A Tone")
+    wait_for("the tone", lambda: stream(window)["source"]["pattern"].get("sound") == "sine")
+    wait_for("the sound in a reader", lambda: probe(window.address(), "a") == "opus")
+    window.find("Sound level of Hall")
+    window.find("Opus\nEncoded by opusenc.")
+    window.go_to("Volume (per cent)", "spin button")
+    window.key(*["Down"] * 4)
+    wait_for("the volume", lambda: stream(window)["sound"]["volume"] == 80)
+
+
+def what_is_muted_stays_connected(window):
+    with Viewer(window.address()) as viewer:
+        window.gone("Nobody watches.")
+        window.press("Mute")
+        wait_for("silence", lambda: stream(window)["sound"]["mute"] is True)
+        wait_for("nothing heard", lambda: loudest(window.address()) < 100)
+        window.press("Mute")
+        wait_for("sound", lambda: stream(window)["sound"]["mute"] is False)
+        wait_for("something heard", lambda: loudest(window.address()) > 1000)
+        assert viewer.watches(), "the viewer did not notice"
+
+
 def a_stream_is_protected_for_a_new_user(window):
     open_address = window.address()
     window.choose_in("Who Can Watch", 1, "Users with a password")
@@ -160,6 +187,15 @@ def the_way_back_is_alt_left(window):
     window.find("Open Yard")
 
 
+def a_card_mutes_its_stream(window):
+    window.find("Sound level of Hall")
+    window.press("Mute Hall")
+    wait_for("silence", lambda: stream(window)["sound"]["mute"] is True)
+    window.press("Mute Hall")
+    wait_for("sound", lambda: stream(window)["sound"]["mute"] is False)
+    window.gone("Mute Yard")
+
+
 def main():
     tests = [
         a_card_opens_its_page,
@@ -168,9 +204,12 @@ def main():
         what_makes_viewers_connect_again_waits_for_a_yes,
         an_overlay_is_written_while_somebody_watches,
         what_viewers_see_of_a_lost_source_is_chosen,
+        the_sound_is_chosen,
+        what_is_muted_stays_connected,
         a_stream_is_protected_for_a_new_user,
         a_page_shows_what_was_changed_elsewhere,
         the_way_back_is_alt_left,
+        a_card_mutes_its_stream,
     ]
     return run(Window(CONFIG), tests)
 

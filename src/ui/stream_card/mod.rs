@@ -1,8 +1,10 @@
 //! A stream at a glance: its live picture, or in its place why there is none; name, state, viewers, address.
 
 mod drag;
+mod mute;
 
 use super::given_address;
+use super::sound_meter::SoundMeter;
 use super::stream_view::{StreamView, look};
 use super::toasts;
 use crate::config::StreamConfig;
@@ -15,6 +17,7 @@ use adw::subclass::prelude::*;
 use glib::subclass::InitializingObject;
 use gtk::gdk;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 mod imp {
     use super::*;
@@ -44,6 +47,10 @@ mod imp {
         #[template_child]
         pub viewers: TemplateChild<gtk::Label>,
         #[template_child]
+        pub mute_button: TemplateChild<gtk::ToggleButton>,
+        #[template_child]
+        pub level: TemplateChild<adw::Bin>,
+        #[template_child]
         pub bitrate: TemplateChild<gtk::Label>,
         #[template_child]
         pub choose_button: TemplateChild<gtk::Button>,
@@ -63,6 +70,9 @@ mod imp {
         pub movable: Cell<bool>,
 
         pub control: OnceCell<Control>,
+        pub meter: OnceCell<Rc<SoundMeter>>,
+        /// The button for it is set, not pressed.
+        pub filling_mute: Cell<bool>,
         pub stream: RefCell<Option<Stream>>,
         /// Handlers on the stream.
         pub followed: RefCell<Vec<glib::SignalHandlerId>>,
@@ -152,6 +162,7 @@ mod imp {
             self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             card.connect_movable_notify(|card| card.update_menu());
             card.follow_drags();
+            card.follow_mute();
         }
 
         fn dispose(&self) {
@@ -178,8 +189,14 @@ impl StreamCard {
                 card.show_address();
             }
         });
-        control.connect_changed(&card, |card, _| card.show_switch());
+        control.connect_changed(&card, |card, _| {
+            card.show_switch();
+            card.show_mute();
+        });
         assert!(card.imp().control.set(control.clone()).is_ok(), "a card is made once");
+        let meter = SoundMeter::new();
+        card.imp().level.set_child(Some(&meter.bar));
+        assert!(card.imp().meter.set(meter).is_ok(), "a card is made once");
         card
     }
 
@@ -192,6 +209,9 @@ impl StreamCard {
             }
         }
         imp.view.set_stream(stream);
+        if let Some(meter) = imp.meter.get() {
+            meter.set_stream(stream);
+        }
         let Some(stream) = stream else { return };
         imp.stream.replace(Some(stream.clone()));
 
@@ -210,6 +230,7 @@ impl StreamCard {
             follow("viewers", Self::show_viewers),
             follow("bitrate", Self::show_viewers),
             follow("access", Self::show_access),
+            follow("sound", Self::show_mute),
         ]);
         self.show_name();
         self.show_address();
@@ -217,6 +238,7 @@ impl StreamCard {
         self.show_switch();
         self.show_viewers();
         self.show_access();
+        self.show_mute();
     }
 
     fn stream(&self) -> Option<Stream> {
@@ -243,6 +265,7 @@ impl StreamCard {
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &stream));
         call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &stream));
         call(imp.copy_button.upcast_ref(), &gettext_f("Copy the address of {stream}", &stream));
+        call(imp.mute_button.upcast_ref(), &gettext_f("Mute {stream}", &stream));
     }
 
     fn show_address(&self) {

@@ -14,6 +14,7 @@ mod overlay_group;
 mod picture_group;
 mod preset_row;
 mod relay_rows;
+mod sound_group;
 mod source_group;
 mod steps;
 pub(super) mod text_row;
@@ -41,6 +42,7 @@ use limits_group::LimitsGroup;
 use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
+use sound_group::SoundGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
 use transport_group::TransportGroup;
@@ -52,6 +54,7 @@ struct Groups {
     identity: IdentityGroup,
     source: SourceGroup,
     picture: PictureGroup,
+    sound: SoundGroup,
     overlays: OverlayGroup,
     loss: LossGroup,
     access: AccessGroup,
@@ -170,6 +173,9 @@ mod imp {
             for (object, handler) in self.followed.take() {
                 object.disconnect(handler);
             }
+            if let Some(groups) = self.groups.get() {
+                groups.sound.close();
+            }
         }
     }
 
@@ -193,6 +199,7 @@ impl StreamPage {
             identity: IdentityGroup::new(&form),
             source: SourceGroup::new(&form),
             picture: PictureGroup::new(&form),
+            sound: SoundGroup::new(&form),
             overlays: OverlayGroup::new(&form),
             loss: LossGroup::new(&form),
             access: AccessGroup::new(&form),
@@ -204,6 +211,7 @@ impl StreamPage {
             &groups.identity.widget,
             &groups.source.widget,
             &groups.picture.widget,
+            &groups.sound.widget,
             &groups.overlays.widget,
             &groups.loss.widget,
             &groups.access.widget,
@@ -288,6 +296,7 @@ impl StreamPage {
         for (property, show) in [
             ("state", Self::show_state as fn(&Self)),
             ("encoding", Self::show_encoding),
+            ("sound", Self::show_encoding),
             ("viewers", Self::show_waiting),
             ("access", Self::show_access),
         ] {
@@ -330,6 +339,7 @@ impl StreamPage {
         groups.identity.show(&stream);
         groups.source.show(&stream);
         groups.picture.show(&stream);
+        groups.sound.show(&stream);
         groups.overlays.show(&stream);
         groups.loss.show(&stream);
         groups.access.show(&stream);
@@ -359,7 +369,9 @@ impl StreamPage {
     }
 
     fn show_encoding(&self) {
-        self.groups().picture.show_encoding(self.form().stream().encoding().as_ref());
+        let (groups, stream) = (self.groups(), self.form().stream());
+        groups.picture.show_encoding(stream.encoding().as_ref());
+        groups.sound.show_encoding(stream);
     }
 
     fn show_access(&self) {

@@ -12,9 +12,11 @@ def login(url, user, password):
     return url.replace("//", f"//{quote(user, '')}:{quote(password, '')}@")
 
 
-def probe(url):
-    """Width and height that a reader gets."""
-    command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=width,height", "-of", "csv=p=0"]
+def probe(url, track="v"):
+    """Width and height that a reader gets, or of the track "a" the codec."""
+    entries = "stream=width,height" if track == "v" else "stream=codec_name"
+    command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-select_streams", track]
+    command += ["-show_entries", entries, "-of", "csv=p=0"]
     try:
         return subprocess.run([*command, url], capture_output=True, text=True, timeout=DEADLINE).stdout.strip()
     except subprocess.TimeoutExpired:
@@ -28,6 +30,14 @@ def brightest(url):
     picture = subprocess.run(command, capture_output=True, timeout=DEADLINE).stdout
     # The upper two thirds of the bytes are brightness.
     return max(picture[: len(picture) * 2 // 3], default=0)
+
+
+def loudest(url):
+    """The loudest sample that a reader gets of half a second of sound: 32767 is the loudest there is."""
+    command = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-vn", "-ss", "0.5", "-t", "0.5"]
+    command += ["-f", "s16le", "-"]
+    sound = subprocess.run(command, capture_output=True, timeout=DEADLINE).stdout
+    return max(map(abs, memoryview(sound).cast("h")), default=0)
 
 
 class Viewer:
