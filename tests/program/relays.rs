@@ -183,7 +183,7 @@ fn a_wrong_password_is_tried_once() {
     let streams = cameras.each_ref().map(|(id, _, camera)| {
         Stream::relay(id, &format!("rtsp://{}/live", camera.local_addr().unwrap()), ", user = \"guest\"")
     });
-    let mut program = relays(&streams, &["open", "closed"]);
+    let program = relays(&streams, &["open", "closed"]);
     for (id, options_are_free, camera) in &cameras {
         // Cameras lock out who tries some times.
         assert_eq!(logins_at_a_closed_camera(camera, *options_are_free), 1, "{id}");
