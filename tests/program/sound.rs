@@ -291,7 +291,7 @@ fn who_listens_hears_silence_while_the_source_is_lost_and_sound_again() {
 /// Longer than it takes to send away who takes too little.
 const JUDGED: Duration = Duration::from_secs(13);
 
-/// Its sender says in the log that it was handed what came to it, and nothing else.
+/// The log says that it was handed about what came to it, and nothing of the other track.
 fn assert_counted(program: &Program, stream: &str, reader: Reader) {
     let (packets, from) = (reader.packets(), program.log().len());
     reader.leave();
@@ -300,7 +300,8 @@ fn assert_counted(program: &Program, stream: &str, reader: Reader) {
     let line = log[from..].lines().find(|line| line.contains("has gone")).unwrap();
     let bytes = line.rsplit(", ").next().unwrap().trim_end_matches(" bytes").parse::<f64>().unwrap();
     let came = packets.iter().map(|packet| packet.bytes).sum::<usize>() as f64;
-    assert!((0.95..1.1).contains(&(bytes / came)), "{came} bytes came, and the log says: {line}");
+    // What was held back until it came is on its way, but not counted; the other track would be many times that.
+    assert!((0.7..1.4).contains(&(bytes / came)), "{came} bytes came, and the log says: {line}");
 }
 
 #[test]
@@ -318,13 +319,20 @@ fn who_takes_the_picture_or_the_sound_alone_stays_and_is_counted_alone() {
                 .lines("sound = { codec = \"pcmu\" }"),
         ],
     );
-    let picture = Client::connect(&program.address("quiet")).play(Transport::Tcp);
-    let sound = Client::connect(&program.address("rough")).play_sound(Transport::Tcp);
-    for reader in [&picture, &sound] {
-        let asked = reader.asked;
-        reader.wait_for("packet after the time", JUDGED + PATIENCE, |packet| packet.at > asked + JUDGED);
+    // Both tracks of both are sent.
+    let readers = ["quiet", "rough"].map(|stream| {
+        let address = program.address(stream);
+        let sound = Client::connect(&address).play_sound(Transport::Tcp);
+        (stream, [Client::connect(&address).play(Transport::Tcp), sound])
+    });
+    for (_, readers) in &readers {
+        for reader in readers {
+            let asked = reader.asked;
+            reader.wait_for("packet after the time", JUDGED + PATIENCE, |packet| packet.at > asked + JUDGED);
+        }
     }
-    assert_counted(&program, "quiet", picture);
-    assert_counted(&program, "rough", sound);
+    for (stream, readers) in readers {
+        readers.into_iter().for_each(|reader| assert_counted(&program, stream, reader));
+    }
     program.stop();
 }
