@@ -69,8 +69,7 @@ def a_viewer_is_shown_with_its_figures(window):
         window.find("Lobby")
         window.focus(HERE)
         window.key("Return")
-        # Those of its reports are looked at in tests/viewers.rs: some runs of ffmpeg send none.
-        for figure in ("Bitrate", "Sent", "Time to First Picture"):
+        for figure in ("Bitrate", "Lost", "Jitter", "Sent", "Time to First Picture"):
             window.find(figure)
         assert viewer.watches()
         before = next(text for text in texts(window) if re.search(r"\d+ packets, ", text))

@@ -62,17 +62,7 @@ mod imp {
         fn create_pipeline(&self, media: &RTSPMedia) -> Option<gst::Pipeline> {
             let pipeline = gst::Pipeline::new();
             self.time.get()?.apply_to(&pipeline);
-            // The sinks would hold every packet back for the 20 ms that a slow one may take.
-            pipeline.connect_deep_element_added(|_, _, element| {
-                if element.has_property("processing-deadline") {
-                    element.set_property("processing-deadline", gst::ClockTime::ZERO);
-                }
-                // What reports say of the time is what readers bring sound and picture together by. It is when
-                // both happened: how long each took to be encoded is nobody's business.
-                if element.has_property("rtcp-sync-send-time") {
-                    element.set_property("rtcp-sync-send-time", false);
-                }
-            });
+            pipeline.connect_deep_element_added(|_, _, element| prepare_element(element));
             // One that failed or was ended stays with its readers; the next one is given another.
             let ended = self.media.made(media);
             pipeline.bus().expect("a pipeline has a bus").set_sync_handler({
@@ -193,6 +183,25 @@ fn add(bin: &gst::Bin, elements: &[gst::Element]) -> Result<(), StreamError> {
         timestamp_guard::install(&pay.static_pad("src").expect("a payloader has a source pad"));
     }
     Ok(())
+}
+
+/// What the library leaves out of an element that it adds to a media.
+fn prepare_element(element: &gst::Element) {
+    // A sink would hold every packet back for the 20 ms that a slow one may take.
+    if element.has_property("processing-deadline") {
+        element.set_property("processing-deadline", gst::ClockTime::ZERO);
+    }
+    // What reports say of the time is what readers bring sound and picture together by. It is when both happened: how
+    // long each took to be encoded is nobody's business.
+    if element.has_property("rtcp-sync-send-time") {
+        element.set_property("rtcp-sync-send-time", false);
+    }
+    // The library starts the source of RTCP before the funnel behind it. A packet that is there already, such as ffmpeg
+    // sends before PLAY to open firewalls, is then refused, and the source stops: no report of any reader on UDP is
+    // ever heard.
+    if element.factory().is_some_and(|factory| factory.name() == "funnel") {
+        let _ = element.sync_state_with_parent();
+    }
 }
 
 /// PLAY with a range, which ffmpeg and GStreamer always send, makes the library seek the pipeline that all
