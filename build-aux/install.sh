@@ -30,6 +30,9 @@ if [ $# = 0 ]; then
     binary=${BINARY:-${CARGO_TARGET_DIR:-target}/release/headwater}
     if [ -z "${BINARY:-}" ]; then
         command -v cargo >/dev/null || die "cargo is missing. Run this as the user who has it: what only root may do is said then."
+        # Otherwise the compiler says it, in a thousand lines.
+        pkg-config --exists 'gtk4 >= 4.18' 'libadwaita-1 >= 1.7' 'gstreamer-rtsp-server-1.0 >= 1.26' ||
+            die "this system has no GTK 4.18, libadwaita 1.7 or GStreamer 1.26 to build with. README.md says under Requirements what is needed; without installing, build-aux/run starts it."
         LOCALEDIR=$share/locale cargo build --release --locked
     fi
     [ -f "$binary" ] || die "there is no $binary to install."
