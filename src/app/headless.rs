@@ -126,7 +126,9 @@ fn tell_access(stream: &Stream) {
         AccessState::Open | AccessState::Protected => {}
         AccessState::PasswordMissing { users } => {
             for user in users {
-                tracing::warn!("{name}: {user} has no password yet: run headwater --set-password \"{user}\"");
+                tracing::warn!(
+                    "{name}: {user} has no password yet: run headwater --set-password \"{user}\" with the same --config, then start again"
+                );
             }
         }
         AccessState::KeyringLocked => {

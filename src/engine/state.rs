@@ -96,7 +96,9 @@ pub enum RelayError {
     LoginNeeded,
     #[error("the password of {user} is wrong, or {user} may not watch it")]
     WrongPassword { user: String },
-    #[error("the password of {user} is not known here")]
+    #[error(
+        "the password of {user} is not known here: keep it with headwater --set-password relay:ID and the same --config"
+    )]
     PasswordUnknown { user: String },
     #[error("there is no such stream")]
     NotFound,
@@ -296,7 +298,7 @@ impl Place {
 /// Why the server does not listen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerError {
-    #[error("port {port} is taken by another program")]
+    #[error("port {port} is taken by another program: choose another port, or end that program")]
     PortTaken { port: u16 },
     #[error("port {port} is below 1024 and needs the rights of root")]
     PortForbidden { port: u16 },
