@@ -1,5 +1,6 @@
 //! Says in the log who begins to watch, and who has gone.
 
+use crate::config::ReaderTransport;
 use crate::engine::{Engine, Reader, Stream};
 use gio::prelude::*;
 use std::cell::RefCell;
@@ -18,8 +19,12 @@ pub fn follow(engine: &Engine) {
 }
 
 fn tell_new(engine: &Engine, reader: &Reader) {
-    let (who, program) = (who(reader), plain(&reader.program()));
-    tracing::info!("{}: {who} watches over {:?} ({program})", name(engine, reader), reader.transport());
+    let (who, way) = (who(reader), way(reader.transport()));
+    let program = match plain(&reader.program()) {
+        program if program.is_empty() => program,
+        program => format!(" ({program})"),
+    };
+    tracing::info!("{}: {who} watches over {way}{program}", name(engine, reader));
 }
 
 fn tell_gone(engine: &Engine, reader: &Reader) {
@@ -30,6 +35,16 @@ fn tell_gone(engine: &Engine, reader: &Reader) {
         "{}: {who} has gone after {seconds} s, {packets} packets, {bytes} bytes",
         name(engine, reader)
     );
+}
+
+fn way(transport: ReaderTransport) -> &'static str {
+    match transport {
+        ReaderTransport::Udp => "UDP",
+        ReaderTransport::Tcp => "TCP",
+        ReaderTransport::Http => "an HTTP tunnel",
+        ReaderTransport::Rtsps => "RTSPS",
+        ReaderTransport::Multicast => "multicast",
+    }
 }
 
 fn who(reader: &Reader) -> String {
