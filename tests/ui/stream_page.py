@@ -131,7 +131,7 @@ def the_sound_is_chosen(window):
     window.choose_in("Sound Codec", 3, "Opus")
     wait_for("the codec", lambda: stream(window).get("sound", {}).get("codec") == "opus")
     wait_for("no sound in a reader", lambda: probe(window.address(), "a") == "")
-    window.choose_in("Sound", 1, "A Tone")
+    window.choose_in("Test Sound", 1, "A Tone")
     wait_for("the tone", lambda: stream(window)["source"]["pattern"].get("sound") == "sine")
     wait_for("the sound in a reader", lambda: probe(window.address(), "a") == "opus")
     window.find("Sound level of Hall")

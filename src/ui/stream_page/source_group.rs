@@ -76,7 +76,7 @@ impl SourceGroup {
         let chosen = form.clone();
         let sounds = [PatternSound::Silence, PatternSound::Sine, PatternSound::Ticks];
         let sounds = sounds.map(|sound| (sound, words::pattern_sound(sound)));
-        let pattern_sound = ChoiceRow::new(&gettext("Sound"), sounds, move |sound| {
+        let pattern_sound = ChoiceRow::new(&gettext("Test Sound"), sounds, move |sound| {
             chosen.choose(move |stream| {
                 if let Source::Pattern(pattern) = &mut stream.source {
                     pattern.sound = sound;
