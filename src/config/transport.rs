@@ -163,9 +163,9 @@ pub struct GroupRange {
 }
 
 impl GroupRange {
-    /// How many addresses it has.
-    pub fn count(self) -> u32 {
-        (u32::from(self.last) + 1).saturating_sub(u32::from(self.first))
+    /// How many addresses it has; none where the last comes before the first.
+    pub fn count(self) -> u64 {
+        (u64::from(self.last.to_bits()) + 1).saturating_sub(self.first.to_bits().into())
     }
 }
 
@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(count("239.1.2.3"), Ok(1));
         assert_eq!(count("239.1.2.3 - 239.1.2.4"), Ok(2));
         assert_eq!(count("239.1.2.4-239.1.2.3"), Ok(0));
+        assert_eq!(count("0.0.0.0-255.255.255.255"), Ok(1 << 32));
         assert!(count("239.1.2").is_err());
     }
 }
