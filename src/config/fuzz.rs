@@ -6,9 +6,15 @@ pub mod mutation;
 
 use super::edit::edit;
 use super::parse::{ParseError, line_of, parse};
-use super::{Config, Link, Place, Slate, address, path, suggest_path};
+use super::{
+    AddressRange, AddressRules, Config, Field, GroupRange, Link, Place, PortRange, ServerField, Slate,
+    address, path, suggest_path,
+};
 use bolero::check;
 use mutation::{Choices, mutated};
+use std::fmt::{Debug, Display};
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
 use std::time::Duration;
 use toml_edit::DocumentMut;
 
@@ -19,6 +25,9 @@ const CONFIGURATIONS: &[&str] = &[
     include_str!("../../tests/fuzz/corpus/config/least.toml"),
 ];
 const LINKS: &str = include_str!("../../tests/fuzz/corpus/addresses/links.txt");
+const ADDRESS_RANGES: &str = include_str!("../../tests/fuzz/corpus/ranges/addresses.txt");
+const PORT_RANGES: &str = include_str!("../../tests/fuzz/corpus/ranges/ports.txt");
+const GROUP_RANGES: &str = include_str!("../../tests/fuzz/corpus/ranges/groups.txt");
 
 /// Changes of one text: with more of them little of it is understood.
 const CHANGES: usize = 6;
@@ -146,6 +155,110 @@ fn any_name_gets_a_path_that_is_allowed() {
             }
             if path::check(&name).is_ok() {
                 assert!(name.starts_with('/') && name.is_ascii(), "{name:?}");
+            }
+        },
+    );
+}
+
+/// What a text says, if anything; written down, it says the same.
+fn read<T>(text: &str) -> Option<T>
+where
+    T: FromStr<Err: Display> + Display + Debug + PartialEq,
+{
+    let value: T = match text.parse() {
+        Ok(value) => value,
+        Err(error) => {
+            assert!(!error.to_string().is_empty(), "{text:?}");
+            return None;
+        }
+    };
+    assert_eq!(value.to_string().parse().ok().as_ref(), Some(&value), "{text:?}");
+    Some(value)
+}
+
+#[test]
+fn any_rule_has_the_addresses_that_begin_like_it_and_no_others() {
+    let rules: Vec<&str> = ADDRESS_RANGES.lines().collect();
+    check!().with_max_len(BYTES).with_iterations(TEXTS).with_test_time(TIME).for_each(
+        |mut choices: &[u8]| {
+            let text = mutated(&rules, CHANGES, &mut choices);
+            let Some(range) = read::<AddressRange>(&text) else { return };
+            // What was written is taken apart anew, by numbers alone.
+            let written = range.to_string();
+            let (first, prefix) = written.split_once('/').unwrap_or((&written, ""));
+            let (first, length) = match first.parse().unwrap() {
+                IpAddr::V4(first) => (u128::from(first.to_bits()), 32),
+                IpAddr::V6(first) => (first.to_bits(), 128),
+            };
+            let prefix: u32 = prefix.parse().unwrap_or(length);
+            let rest = 1u128.checked_shl(length - prefix).unwrap_or(0).wrapping_sub(1);
+            let all = u128::MAX >> (128 - length);
+            let any = (0..length / 8).fold(0, |bits, _| bits << 8 | choices.below(256) as u128);
+            let near =
+                [first, first | rest, first.wrapping_sub(1) & all, (first | rest).wrapping_add(1) & all];
+            for address in near.into_iter().chain([any]) {
+                let peers = match length {
+                    32 => {
+                        let address = Ipv4Addr::from(address as u32);
+                        vec![IpAddr::V4(address), address.to_ipv6_mapped().into()]
+                    }
+                    _ => vec![IpAddr::V6(address.into())],
+                };
+                // A mapped address is in no range of IPv6: its peer is one of IPv4.
+                let is_of_family = length == 32 || peers[0].to_canonical().is_ipv6();
+                let is_in = is_of_family && address & !rest == first;
+                for address in peers {
+                    assert_eq!(range.contains(address), is_in, "{text:?}: {address}");
+                    let allow = AddressRules { allow: vec![range], deny: vec![] };
+                    let deny = AddressRules { allow: vec![], deny: vec![range] };
+                    assert_eq!((allow.admit(address), deny.admit(address)), (is_in, !is_in), "{text:?}");
+                }
+            }
+        },
+    );
+}
+
+/// Whether the server would take it.
+fn is_served(field: ServerField, change: impl FnOnce(&mut Config)) -> bool {
+    let mut config = Config::first();
+    change(&mut config);
+    config.validate().iter().all(|problem| problem.field != Field::Server(field))
+}
+
+#[test]
+fn any_range_of_ports_that_is_served_has_pairs_between_its_ends() {
+    let ranges: Vec<&str> = PORT_RANGES.lines().collect();
+    check!().with_max_len(BYTES).with_iterations(TEXTS).with_test_time(TIME).for_each(
+        |mut choices: &[u8]| {
+            let text = mutated(&ranges, CHANGES, &mut choices);
+            let Some(ports) = read::<PortRange>(&text) else { return };
+            // Port 0 is none.
+            let pairs = (ports.first.max(1)..=ports.last).filter(|port| port % 2 == 0 && *port < ports.last);
+            assert_eq!(ports.pairs() as usize, pairs.count(), "{text:?}");
+            let served = is_served(ServerField::UdpPorts, |config| config.server.udp_ports = Some(ports));
+            assert_eq!(served, ports.pairs() > 0, "{text:?}");
+            assert!(!served || ports.first < ports.last, "{text:?}");
+        },
+    );
+}
+
+#[test]
+fn any_range_of_groups_that_is_served_is_multicast_from_its_first_to_its_last() {
+    let ranges: Vec<&str> = GROUP_RANGES.lines().collect();
+    check!().with_max_len(BYTES).with_iterations(TEXTS).with_test_time(TIME).for_each(
+        |mut choices: &[u8]| {
+            let text = mutated(&ranges, CHANGES, &mut choices);
+            let Some(groups) = read::<GroupRange>(&text) else { return };
+            let is_reversed = groups.first > groups.last;
+            assert_eq!(groups.count() == 0, is_reversed, "{text:?}");
+            let served = is_served(ServerField::MulticastAddresses, |config| {
+                config.server.multicast.addresses = groups;
+            });
+            if served {
+                assert!(
+                    !is_reversed && groups.first.is_multicast() && groups.last.is_multicast(),
+                    "{text:?}"
+                );
             }
         },
     );
