@@ -1,5 +1,6 @@
 //! Drives the built program with real readers: what a user would see, on 127.0.0.1.
 
+mod network;
 mod players;
 mod program;
 #[expect(dead_code, reason = "shared with the tests of live changes, which use more of it")]

@@ -1,79 +1,10 @@
-//! Multicast, between two network namespaces that the test makes: a server in one, readers in the other.
+//! Multicast, between two computers: a server at one, readers at the other.
 
+use crate::network::{Network, SERVER};
 use crate::program::{Home, Program, Stream, config, finish, shared, words};
-
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
-/// TEST-NET-1 and TEST-NET-2 (RFC 5737): two networks of the server.
-const SERVER: &str = "192.0.2.1";
-
-/// Two computers with two cables between them.
-struct Network {
-    server: String,
-    reader: String,
-}
-
-impl Network {
-    /// None where this system lets nobody make namespaces.
-    fn new() -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let network = Self { server: format!("hws{id}"), reader: format!("hwr{id}") };
-        let (server, reader) = (&network.server, &network.reader);
-        if !ip(&format!("netns add {server}")) {
-            eprintln!("not tried: namespaces cannot be made here");
-            return None;
-        }
-        let made = [
-            format!("netns add {reader}"),
-            format!("-n {server} link add cam0 type veth peer name eye0 netns {reader}"),
-            format!("-n {server} link add cam1 type veth peer name eye1 netns {reader}"),
-            format!("-n {server} address add {SERVER}/24 dev cam0"),
-            format!("-n {server} address add 198.51.100.1/24 dev cam1"),
-            format!("-n {reader} address add 192.0.2.2/24 dev eye0"),
-            format!("-n {reader} address add 198.51.100.2/24 dev eye1"),
-        ];
-        let links = [
-            (server, "lo"),
-            (server, "cam0"),
-            (server, "cam1"),
-            (reader, "lo"),
-            (reader, "eye0"),
-            (reader, "eye1"),
-        ];
-        let up = links.map(|(at, link)| format!("-n {at} link set {link} up"));
-        for command in made.into_iter().chain(up) {
-            assert!(ip(&command), "ip {command}");
-        }
-        Some(network)
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        ip(&format!("netns delete {}", self.server));
-        ip(&format!("netns delete {}", self.reader));
-    }
-}
-
-fn ip(arguments: &str) -> bool {
-    let output = Command::new("ip").args(arguments.split(' ')).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
-fn inside(namespace: &str, command: &Command) -> Command {
-    let mut inside = Command::new("ip");
-    inside.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => inside.env(name, value),
-            None => inside.env_remove(name),
-        };
-    }
-    inside
-}
 
 fn serve(network: &Network, streams: &[Stream], users: &[&str]) -> Program {
     let server = format!("port = 8554\nlisten = \"{SERVER}\"\n\n[server.multicast]\ninterface = \"cam1\"\n");
@@ -81,7 +12,7 @@ fn serve(network: &Network, streams: &[Stream], users: &[&str]) -> Program {
     if let Some(user) = users.first() {
         home.set_password(user, "pear");
     }
-    let command = inside(&network.server, &home.command(&["--headless"]));
+    let command = network.at_server(&home.command(&["--headless"]));
     home.start(command)
 }
 
@@ -91,7 +22,7 @@ fn ask(network: &Network, requests: &str) -> String {
         format!("exec 3<>/dev/tcp/{SERVER}/8554; printf '%b' '{requests}' >&3; timeout 2 cat <&3; true");
     let mut command = Command::new("bash");
     command.args(["-c", &script]);
-    words(&finish(inside(&network.reader, &command), ""))
+    words(&finish(network.at_reader(&command), ""))
 }
 
 /// What comes in by this interface for this group and port: one packet, and the hops that it had left.
@@ -114,7 +45,7 @@ except TimeoutError:
 ";
     let mut command = Command::new("python3");
     command.args(["-c", SCRIPT, group, port, interface_address, "20"]);
-    inside(&network.reader, &command).stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap()
+    network.at_reader(&command).stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap()
 }
 
 fn part<'a>(answer: &'a str, name: &str) -> &'a str {
@@ -156,7 +87,7 @@ fn multicast_leaves_by_the_interface_chosen_for_the_next_network_alone() {
     let mut player = Command::new("gst-launch-1.0");
     player.args(["-q", "rtspsrc", &format!("location={}", urls[0]), "protocols=udp-mcast"]);
     player.args(["multicast-iface=eye1", "!", "decodebin", "!", "identity", "eos-after=50", "!", "fakesink"]);
-    let played = finish(inside(&network.reader, &player), "");
+    let played = finish(network.at_reader(&player), "");
     assert!(played.status.success(), "{}", words(&played));
     let seen = String::from_utf8(seen.wait_with_output().unwrap().stdout).unwrap();
     assert!(seen.trim().ends_with(" 1"), "length and hops: {seen}");
