@@ -1,5 +1,6 @@
 //! Which program reads over which transport and with which scheme: the table of CONTRIBUTING.md is what is tried here.
 
+use crate::network::{Network, SERVER};
 use crate::program::{Home, Program, Stream, config, finish, shared, words};
 use std::fs;
 use std::path::Path;
@@ -16,8 +17,10 @@ const OPEN: &str = "open";
 /// What is tried with each program. The last four are over TCP, or over UDP where the program knows only that.
 const COLUMNS: &[Column] = &[
     Column { heading: "UDP", transport: Some(Transport::Udp), stream: OPEN },
+    Column { heading: "Multicast", transport: Some(Transport::Multicast), stream: OPEN },
     Column { heading: "TCP", transport: Some(Transport::Tcp), stream: OPEN },
     Column { heading: "HTTP tunnel", transport: Some(Transport::Tunnel), stream: OPEN },
+    Column { heading: "RTSPS", transport: Some(Transport::Rtsps), stream: OPEN },
     Column { heading: "Basic", transport: None, stream: "basic" },
     Column { heading: "Digest, MD5", transport: None, stream: "digest-md5" },
     Column { heading: "Digest, SHA-256", transport: None, stream: "digest-sha256" },
@@ -33,8 +36,10 @@ struct Column {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Transport {
     Udp,
+    Multicast,
     Tcp,
     Tunnel,
+    Rtsps,
 }
 
 /// A program and what it knows.
@@ -70,38 +75,30 @@ impl Target {
     /// In the words of ffmpeg's libraries.
     fn transport(&self) -> &'static str {
         match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-            Transport::Tunnel => "http",
+            Udp => "udp",
+            Multicast => "udp_multicast",
+            // By which scheme is said by the address.
+            Tcp | Rtsps => "tcp",
+            Tunnel => "http",
         }
     }
 }
 
-use Transport::{Tcp, Tunnel, Udp};
+use Transport::{Multicast, Rtsps, Tcp, Tunnel, Udp};
+
+const ALL: &[Transport] = &[Udp, Multicast, Tcp, Tunnel, Rtsps];
 
 const READERS: &[Reader] = &[
-    Reader {
-        name: "ffmpeg",
-        transports: &[Udp, Tcp, Tunnel],
-        knows_passwords: true,
-        command: ffmpeg,
-        says: "",
-    },
+    Reader { name: "ffmpeg", transports: ALL, knows_passwords: true, command: ffmpeg, says: "" },
     Reader {
         name: "GStreamer `rtspsrc`",
-        transports: &[Udp, Tcp, Tunnel],
+        transports: ALL,
         knows_passwords: true,
         command: gstreamer,
         says: "",
     },
-    Reader { name: "mpv", transports: &[Udp, Tcp, Tunnel], knows_passwords: true, command: mpv, says: "" },
-    Reader {
-        name: "OpenCV",
-        transports: &[Udp, Tcp, Tunnel],
-        knows_passwords: true,
-        command: opencv,
-        says: "",
-    },
+    Reader { name: "mpv", transports: ALL, knows_passwords: true, command: mpv, says: "" },
+    Reader { name: "OpenCV", transports: ALL, knows_passwords: true, command: opencv, says: "" },
     Reader { name: "libcurl", transports: &[Tcp], knows_passwords: true, command: libcurl, says: "" },
     Reader { name: LIVE555, transports: &[Udp], knows_passwords: true, command: live555, says: "frame=" },
     Reader {
@@ -127,11 +124,17 @@ fn gstreamer(target: &Target) -> Command {
     // There the scheme of the address asks for the tunnel.
     let location = match target.transport {
         Tunnel => target.address.replacen("rtsp", "rtsph", 1),
-        Udp | Tcp => target.address.clone(),
+        Udp | Multicast | Tcp | Rtsps => target.address.clone(),
     };
     command.args(["-q", "rtspsrc", &format!("location={location}")]);
-    if target.transport != Tunnel {
-        command.arg(format!("protocols={}", target.transport()));
+    match target.transport {
+        Tunnel => {}
+        Multicast => drop(command.arg("protocols=udp-mcast")),
+        Udp | Tcp | Rtsps => drop(command.arg(format!("protocols={}", target.transport()))),
+    }
+    if target.transport == Rtsps {
+        // Nobody but Headwater itself has signed its certificate. The others look at none unless they are told to.
+        command.arg("tls-validation-flags=0");
     }
     if let Some((user, password)) = target.login {
         command.args([format!("user-id={user}"), format!("user-pw={password}")]);
@@ -198,16 +201,22 @@ fn script(name: &str) -> std::path::PathBuf {
 }
 
 /// Whether a program can read so; none where it does not know how to ask.
-fn tried(program: &mut Program, reader: &Reader, column: &Column) -> Option<bool> {
+fn tried(server: &mut Server, reader: &Reader, column: &Column) -> Option<bool> {
     let transport = match column.transport {
         Some(transport) => Some(transport).filter(|wanted| reader.transports.contains(wanted)),
         None if reader.knows_passwords => [Tcp, Udp].into_iter().find(|t| reader.transports.contains(t)),
         None => None,
     }?;
     let login = (column.stream != OPEN).then_some((USER, SECRET));
-    let target = Target { address: program.address(column.stream), transport, login };
-    let mut command = (reader.command)(&target);
+    let address = match transport {
+        Rtsps => server.program.encrypted_address(column.stream),
+        Udp | Multicast | Tcp | Tunnel => server.program.address(column.stream),
+    };
+    let mut command = (reader.command)(&Target { address, transport, login });
     command.env("LC_ALL", "C.UTF-8").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    if let Some(network) = &server.network {
+        command = network.at_reader(&command);
+    }
     let output: Output = finish(command, "");
     let good = output.status.success() && String::from_utf8_lossy(&output.stdout).contains(reader.says);
     if !good {
@@ -217,19 +226,55 @@ fn tried(program: &mut Program, reader: &Reader, column: &Column) -> Option<bool
 }
 
 /// Each column has a server of its own, so that who is refused there stands in nobody's way.
-fn try_column(column: &Column, readers: &[&Reader]) -> Vec<Option<bool>> {
-    let stream = Stream::pattern(column.stream, "ball").picture("size = \"320x240\"\nframe_rate = \"25\"");
-    let open = column.stream == OPEN;
-    let (users, stream): (&[&str], _) =
-        if open { (&[], stream) } else { (&[USER], stream.protected(USER, column.stream)) };
-    let home = Home::new(&config(users, &[stream]));
-    if !open {
-        home.set_password(USER, SECRET);
+struct Server {
+    program: Program,
+    /// Between it and the programs, where it is not this computer's own.
+    network: Option<Network>,
+}
+
+impl Server {
+    /// None where it takes a network, and none can be made here.
+    fn new(column: &Column) -> Option<Self> {
+        let mut stream =
+            Stream::pattern(column.stream, "ball").picture("size = \"320x240\"\nframe_rate = \"25\"");
+        let open = column.stream == OPEN;
+        let users: &[&str] = if open { &[] } else { &[USER] };
+        if !open {
+            stream = stream.protected(USER, column.stream);
+        }
+        let server = match column.transport {
+            Some(Rtsps) => "port = 0\n\n[server.rtsps]\nport = 0\n".to_owned(),
+            Some(Multicast) => {
+                stream = stream.transports(&["multicast"]);
+                format!("port = 8554\nlisten = \"{SERVER}\"\n")
+            }
+            _ => "port = 0\n".to_owned(),
+        };
+        let network = if column.transport == Some(Multicast) { Some(Network::new()?) } else { None };
+        let home = Home::new(&config(users, &[stream]).replacen("port = 0\n", &server, 1));
+        if !open {
+            home.set_password(USER, SECRET);
+        }
+        let mut command = home.command(&["--headless"]);
+        if let Some(network) = &network {
+            command = network.at_server(&command);
+        }
+        Some(Self { program: home.start(command), network })
     }
-    let mut program = home.serve();
-    let cells = readers.iter().map(|reader| tried(&mut program, reader, column)).collect();
-    program.stop();
-    cells
+}
+
+/// What each program can do; none where it cannot be tried here.
+fn try_column(column: &Column, readers: &[&Reader]) -> Option<Vec<Option<bool>>> {
+    let mut server = Server::new(column)?;
+    let cells = readers.iter().map(|reader| tried(&mut server, reader, column)).collect();
+    server.program.stop();
+    Some(cells)
+}
+
+/// A cell of the table as it is written.
+fn written<'a>(contributing: &'a str, program: &str, column: usize) -> &'a str {
+    let line = contributing.lines().find_map(|line| line.strip_prefix(&format!("| {program} | ")));
+    line.and_then(|line| line.split(" | ").nth(column)).map_or("", |cell| cell.trim_end_matches(" |"))
 }
 
 #[test]
@@ -243,7 +288,7 @@ fn programs_read_as_the_table_of_contributing_says() {
     if !has_live555 {
         eprintln!("not tried: live555; HEADWATER_TEST_LIVE555 names a Python that has liblivemedia");
     }
-    let columns: Vec<Vec<Option<bool>>> = thread::scope(|scope| {
+    let columns: Vec<Option<Vec<Option<bool>>>> = thread::scope(|scope| {
         let tried: Vec<_> =
             COLUMNS.iter().map(|column| scope.spawn(|| try_column(column, &readers))).collect();
         tried.into_iter().map(|column| column.join().unwrap()).collect()
@@ -254,10 +299,13 @@ fn programs_read_as_the_table_of_contributing_says() {
         format!("| --- |{}", " --- |".repeat(COLUMNS.len())),
     ];
     for (place, reader) in readers.iter().enumerate() {
-        let cells = columns.iter().map(|column| match column[place] {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "–",
+        let cells = columns.iter().enumerate().map(|(number, column)| {
+            match column.as_ref().map(|cells| cells[place]) {
+                Some(Some(true)) => "yes",
+                Some(Some(false)) => "no",
+                Some(None) => "–",
+                None => written(&contributing, reader.name, number),
+            }
         });
         lines.push(format!("| {} | {} |", reader.name, cells.collect::<Vec<_>>().join(" | ")));
     }
