@@ -1,6 +1,7 @@
 //! Passwords: who has none sees nothing.
 
-use crate::program::{Home, PATIENCE, Program, Stream, config, finish, shared};
+use crate::network::Network;
+use crate::program::{Home, PATIENCE, Program, Stream, config, finish, shared, words};
 use crate::rtsp::{Client, Credentials, Response, Scheme, Transport};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::process::Command;
@@ -192,5 +193,61 @@ fn a_user_without_a_password_is_refused() {
         let mut client = Client::connect(&address).with(guest(password, Scheme::DigestSha256));
         assert_eq!(client.describe().status, 401);
     }
+    program.stop();
+}
+
+/// What DESCRIBE is answered with these passwords, one connection each, from an address to another; 0 where the
+/// connection is closed without an answer.
+fn statuses(network: &Network, from: &str, to: &str, passwords: &[&str]) -> Vec<u16> {
+    const SCRIPT: &str = "
+import base64, socket, sys
+source, host, *passwords = sys.argv[1:]
+resolve = lambda host, port: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+for password in passwords:
+    login = base64.b64encode(f'guest:{password}'.encode()).decode()
+    with socket.socket(resolve(host, 8554)[0]) as server:
+        server.bind(resolve(source, 0)[4])
+        server.connect(resolve(host, 8554)[4])
+        request = f'DESCRIBE rtsp://server:8554/basic RTSP/1.0\\r\\nCSeq: 1\\r\\nAuthorization: Basic {login}\\r\\n\\r\\n'
+        try:
+            server.sendall(request.encode())
+            answer = server.recv(4096)
+        except ConnectionError:
+            answer = b''
+    print(answer.split()[1].decode() if answer else 0)
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", SCRIPT, from, to]).args(passwords);
+    let output = finish(network.at_reader(&command), "");
+    assert!(output.status.success(), "{}", words(&output));
+    String::from_utf8(output.stdout).unwrap().lines().map(|status| status.parse().unwrap()).collect()
+}
+
+#[test]
+fn link_local_readers_are_told_apart_and_fit_the_rules_whatever_their_interface() {
+    let _turn = shared();
+    let Some(network) = Network::new() else { return };
+    let (server, readers) = ("fe80::1%eye0", ["fe80::2%eye0", "fe80::3%eye0"]);
+    let serve = |rules: &str| {
+        let table = format!("port = 8554\nlisten = \"network\"\naddresses = {{ {rules} }}\n");
+        let streams = [Stream::pattern("basic", "ball").protected("guest", "basic")];
+        let home = Home::new(&config(&["guest"], &streams).replacen("port = 0\n", &table, 1));
+        home.set_password("guest", "pear");
+        let command = network.at_server(&home.command(&["--headless"]));
+        let mut program = home.start(command);
+        program.address("basic");
+        program
+    };
+    let program = serve("allow = [\"fe80::/10\"]");
+    assert_eq!(statuses(&network, "192.0.2.2", "192.0.2.1", &["pear"]), [0]);
+    // Who guesses waits, and nobody else on the same wire.
+    assert_eq!(statuses(&network, readers[0], server, &["wrong"; 6]), [401, 401, 401, 401, 401, 403]);
+    assert_eq!(statuses(&network, readers[0], server, &["pear"]), [403]);
+    assert_eq!(statuses(&network, readers[1], server, &["pear"]), [200]);
+    program.stop();
+
+    let program = serve("deny = [\"fe80::2\"]");
+    assert_eq!(statuses(&network, readers[0], server, &["pear"]), [0]);
+    assert_eq!(statuses(&network, readers[1], server, &["pear"]), [200]);
     program.stop();
 }

@@ -31,6 +31,9 @@ impl Network {
             format!("-n {server} address add 198.51.100.1/24 dev cam1"),
             format!("-n {reader} address add 192.0.2.2/24 dev eye0"),
             format!("-n {reader} address add 198.51.100.2/24 dev eye1"),
+            format!("-n {server} address add fe80::1/64 dev cam0 nodad"),
+            format!("-n {reader} address add fe80::2/64 dev eye0 nodad"),
+            format!("-n {reader} address add fe80::3/64 dev eye0 nodad"),
         ];
         let links = [
             (server, "lo"),

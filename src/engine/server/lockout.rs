@@ -7,7 +7,8 @@
 //! - of a user, over all addresses: it locks nobody out, or a stranger could lock out anybody. It only leaves an
 //!   address where the user never logged in fewer attempts.
 //!
-//! An "address" of IPv6 is the network that one subscriber has (/64). Each wait is twice the last one.
+//! An "address" of IPv6 is the network that one subscriber has (/64); a link-local one stands for itself, since all
+//! computers on a wire share one such network. Each wait is twice the last one.
 
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -176,7 +177,11 @@ fn count<K: Hash + Eq + Clone>(table: &mut HashMap<K, Failures>, key: K, now: In
 
 fn network(address: IpAddr) -> IpNet {
     let address = address.to_canonical();
-    let bits = if address.is_ipv4() { 32 } else { 64 };
+    let bits = match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(address) if address.is_unicast_link_local() => 128,
+        IpAddr::V6(_) => 64,
+    };
     IpNet::new(address, bits).map_or_else(|_| address.into(), |network| network.trunc())
 }
 
@@ -303,6 +308,17 @@ mod tests {
         assert!(lockout.wait(HOME, "anna", now).is_some());
         let networks: Vec<_> = lockout.waits(now).iter().map(|wait| wait.network.to_string()).collect();
         assert_eq!(networks, ["192.0.2.1/32", "2001:db8::/64"]);
+    }
+
+    #[test]
+    fn each_link_local_address_is_one_of_its_own() {
+        let now = Instant::now();
+        let mut lockout = Lockout::default();
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        fail(&mut lockout, at("fe80::1"), "anna", now);
+        assert_eq!(lockout.wait(at("fe80::2"), "anna", now), None);
+        let networks: Vec<_> = lockout.waits(now).iter().map(|wait| wait.network.to_string()).collect();
+        assert_eq!(networks, ["fe80::1/128"]);
     }
 
     #[test]
