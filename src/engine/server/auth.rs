@@ -5,6 +5,7 @@
 use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
 use super::lockout::{Lockout, Wait};
+use super::peer;
 use super::readers::{ClientKey, client_key};
 use super::refusals::RefusalReports;
 use super::ways::{Refused, Ways};
@@ -361,7 +362,7 @@ impl Request {
 }
 
 fn peer_address(context: &RTSPContext) -> Option<IpAddr> {
-    ffi::peer_address(context)?.parse().ok()
+    peer::ip(&ffi::peer_address(context)?)
 }
 
 mod imp {

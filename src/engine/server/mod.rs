@@ -17,6 +17,7 @@ mod kept_away;
 mod key_frames;
 mod lockout;
 mod meter;
+mod peer;
 mod readers;
 mod receiver_reports;
 mod refusals;

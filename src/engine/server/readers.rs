@@ -3,6 +3,7 @@
 
 use super::ffi;
 use super::meter::Meter;
+use super::peer;
 use super::traffic::Traffics;
 use super::ways::Ways;
 use crate::config::ReaderTransport;
@@ -272,7 +273,7 @@ impl Refresh {
 impl Reader {
     /// The address of the computer that watches, where it is known.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.address().parse().ok()
+        peer::ip(&self.address())
     }
 
     /// Its connection, where that is open still.
