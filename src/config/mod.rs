@@ -73,6 +73,16 @@ impl Config {
         users.chain(self.streams.iter().filter_map(StreamConfig::password_key)).collect()
     }
 
+    /// The stream of this id.
+    pub fn stream(&self, id: &str) -> Option<&StreamConfig> {
+        self.streams.iter().find(|stream| stream.id == id)
+    }
+
+    /// As [`Config::stream`], to be changed.
+    pub fn stream_mut(&mut self, id: &str) -> Option<&mut StreamConfig> {
+        self.streams.iter_mut().find(|stream| stream.id == id)
+    }
+
     /// What is served where there is no file yet: one demo stream for this computer, so that the first start
     /// shows a picture.
     pub fn first() -> Self {

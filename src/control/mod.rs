@@ -156,7 +156,7 @@ impl Control {
 
     /// One stream of it, by its id.
     pub fn stream(&self, id: &str) -> Option<StreamConfig> {
-        self.0.config.borrow().streams.iter().find(|stream| stream.id == id).cloned()
+        self.0.config.borrow().stream(id).cloned()
     }
 
     /// Tells an object of every change of what can be asked here, as long as it lives.
@@ -213,6 +213,20 @@ impl Control {
         }
         self.changed();
         Ok(())
+    }
+
+    /// As [`Control::change`], of one stream. Where there is none of this id any more, nothing changes.
+    pub async fn change_stream(
+        &self,
+        id: &str,
+        edit: impl FnOnce(&mut StreamConfig),
+    ) -> Result<(), ChangeError> {
+        self.change(|config| {
+            if let Some(stream) = config.stream_mut(id) {
+                edit(stream);
+            }
+        })
+        .await
     }
 
     pub fn can_undo(&self) -> bool {

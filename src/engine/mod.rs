@@ -237,7 +237,7 @@ impl Engine {
         self.server().set_delivery(&config.server, &self.local_addresses());
         // Every path that is given up is free before one is taken: streams may exchange theirs.
         for old in old {
-            match config.streams.iter().find(|new| new.id == old.id) {
+            match config.stream(&old.id) {
                 None => self.remove(old),
                 Some(new) if change(old, new) == Change::Restart => self.unmount(old),
                 Some(_) => {}

@@ -221,7 +221,7 @@ impl RightsPage {
     async fn change(&self, id: &str, edit: impl FnOnce(&mut Readers, &[String])) {
         let changed = self.control().change(|config| {
             let users: Vec<String> = config.users.iter().map(|user| user.name.clone()).collect();
-            if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
+            if let Some(stream) = config.stream_mut(id) {
                 edit(&mut stream.access.read, &users);
             }
         });

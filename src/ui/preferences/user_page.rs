@@ -308,14 +308,8 @@ impl UserPage {
         if answer == Answer::Cancel {
             return self.show_streams(&self.control().config());
         }
-        let changed = self
-            .control()
-            .change(|config| {
-                if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
-                    stream.access.read.allow(&user, may_watch);
-                }
-            })
-            .await;
+        let give = |stream: &mut StreamConfig| stream.access.read.allow(&user, may_watch);
+        let changed = self.control().change_stream(id, give).await;
         match changed {
             Ok(()) => self.send_away(answer, Some(id)),
             Err(error) => {

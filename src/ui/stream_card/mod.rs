@@ -336,14 +336,7 @@ impl StreamCard {
         async move {
             let Some(stream) = card.stream() else { return };
             card.imp().switching.set(true);
-            let changed = card
-                .control()
-                .change(|config| {
-                    if let Some(stream) = config.streams.iter_mut().find(|other| other.id == stream.id()) {
-                        stream.enabled = on;
-                    }
-                })
-                .await;
+            let changed = card.control().change_stream(&stream.id(), |stream| stream.enabled = on).await;
             card.imp().switching.set(false);
             if let Err(error) = changed {
                 toasts::say_change_error(&card, &error);

@@ -35,14 +35,7 @@ impl StreamCard {
         let Some(stream) = self.stream() else { return };
         let card = self.clone();
         glib::spawn_future_local(async move {
-            let changed = card
-                .control()
-                .change(|config| {
-                    if let Some(stream) = config.streams.iter_mut().find(|other| other.id == stream.id()) {
-                        stream.sound.mute = mute;
-                    }
-                })
-                .await;
+            let changed = card.control().change_stream(&stream.id(), |stream| stream.sound.mute = mute).await;
             if let Err(error) = changed {
                 toasts::say_change_error(&card, &error);
             }

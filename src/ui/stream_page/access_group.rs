@@ -194,7 +194,7 @@ async fn new_user(form: Form) {
     let id = form.stream().id();
     let added = form.control().change(|config| {
         config.users.push(User { name: name.clone() });
-        if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
+        if let Some(stream) = config.stream_mut(&id) {
             stream.access.read.allow(&name, true);
         }
     });

@@ -192,14 +192,7 @@ impl Form {
 
     async fn make(&self, edits: Vec<Edit>) -> Result<(), ChangeError> {
         let id = self.0.stream.id();
-        self.0
-            .control
-            .change(|config| {
-                if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
-                    edits.iter().for_each(|edit| edit(stream));
-                }
-            })
-            .await
+        self.0.control.change_stream(&id, |stream| edits.iter().for_each(|edit| edit(stream))).await
     }
 
     /// Forgets the changes that wait.

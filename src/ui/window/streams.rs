@@ -27,7 +27,7 @@ impl Window {
 
     async fn change_stream(&self, id: &str, edit: impl FnOnce(&mut StreamConfig)) {
         self.change(|config| {
-            if let Some(stream) = config.streams.iter_mut().find(|stream| stream.id == id) {
+            if let Some(stream) = config.stream_mut(id) {
                 edit(stream);
             }
         })

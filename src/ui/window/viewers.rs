@@ -45,7 +45,7 @@ impl Window {
         let Some(control) = self.control() else { return false };
         let engine = control.engine();
         let has_to_go = |stream: &Stream| {
-            let new = config.streams.iter().find(|new| new.id == stream.id());
+            let new = config.stream(&stream.id());
             new.is_none_or(|new| engine.effect(new) == Change::Restart)
         };
         let streams = engine.streams();
