@@ -1,6 +1,7 @@
 //! How a stream's sound is served.
 
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// `[streams.sound]` in the file. A source without sound is served without, whatever stands here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Sound {
     #[serde(default)]
     pub codec: SoundCodec,
-    /// Per cent of what the source delivers, 0 to 200.
+    /// Per cent of what the source delivers, within [`Sound::VOLUMES`].
     #[serde(default = "volume")]
     pub volume: u32,
     /// Silence is served, and the volume kept.
@@ -38,6 +39,8 @@ const fn volume() -> u32 {
 }
 
 impl Sound {
+    /// Per cent of the source's volume: what is quiet can be helped to twice its own, and more only distorts.
+    pub const VOLUMES: RangeInclusive<u32> = 0..=200;
     /// The volume, in per cent, at which the sound is served as the source delivers it.
     pub const AS_IT_IS: u32 = 100;
 

@@ -3,7 +3,7 @@
 use super::limits::LIMITS;
 use super::{
     Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport, Readers, Rendition,
-    ServerConfig, Size, Slate, Source, StreamConfig,
+    ServerConfig, Size, Slate, Sound, Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -21,8 +21,6 @@ const SLOWEST_SECONDS: u64 = 10;
 const BITRATES: RangeInclusive<u32> = 50..=100_000;
 /// Characters of a text overlay: about what a picture can show.
 const OVERLAY_CHARACTERS: usize = 500;
-/// Per cent of the source's volume: what is quiet can be helped to twice its own, and more only distorts.
-const VOLUMES: RangeInclusive<u32> = 0..=200;
 /// Bytes of an interface's name: Linux's IFNAMSIZ less the zero at its end.
 const INTERFACE_NAME: usize = 15;
 /// Those below are the network's own, and are never routed (RFC 5771, section 4).
@@ -347,8 +345,9 @@ impl Config {
             for (place, overlay) in stream.overlays.iter().enumerate() {
                 found.extend(check_overlay(overlay).map(|what| (StreamField::Overlay(place), what)));
             }
-            if !VOLUMES.contains(&stream.sound.volume) {
-                let (percent, least, most) = (stream.sound.volume, *VOLUMES.start(), *VOLUMES.end());
+            let (percent, volumes) = (stream.sound.volume, Sound::VOLUMES);
+            if !volumes.contains(&percent) {
+                let (least, most) = (*volumes.start(), *volumes.end());
                 found.push((StreamField::Volume, ProblemKind::VolumeOutOfRange { percent, least, most }));
             }
             check_loss(stream, &mut found);

@@ -20,8 +20,6 @@ const CODECS: [SoundCodec; 6] = [
     SoundCodec::Pcmu,
     SoundCodec::Pcma,
 ];
-/// Per cent, as the configuration takes them.
-const VOLUMES: (f64, f64) = (0.0, 200.0);
 
 pub struct SoundGroup {
     pub widget: adw::PreferencesGroup,
@@ -50,10 +48,11 @@ impl SoundGroup {
         let codec = ChoiceRow::new(&gettext("Sound Codec"), codecs, move |codec| {
             chosen.choose(move |stream| stream.sound.codec = codec);
         });
-        let whole = f64::from(Sound::AS_IT_IS);
+        let [least, whole, most] =
+            [*Sound::VOLUMES.start(), Sound::AS_IT_IS, *Sound::VOLUMES.end()].map(f64::from);
         let volume = adw::SpinRow::builder()
             .title(gettext("Volume (per cent)"))
-            .adjustment(&gtk::Adjustment::new(whole, VOLUMES.0, VOLUMES.1, 5.0, 25.0, 0.0))
+            .adjustment(&gtk::Adjustment::new(whole, least, most, 5.0, 25.0, 0.0))
             // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
             .accessible_role(gtk::AccessibleRole::Group)
             .build();
