@@ -29,6 +29,11 @@ fn package(factory: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether an element was made by this factory, by whomever.
+pub fn is_a(element: &gst::Element, factory: &str) -> bool {
+    element.factory().is_some_and(|made_by| made_by.name() == factory)
+}
+
 /// Whether an element can be made. A plugin whose rank the user set to `NONE` (`GST_PLUGIN_FEATURE_RANK`)
 /// counts as missing.
 pub fn usable(factory: &str) -> bool {

@@ -22,6 +22,11 @@ pub const TRACKS: usize = 2;
 /// Which tracks of a media a reader takes, by their place in it.
 pub type Taken = [bool; TRACKS];
 
+/// What there is of each track, of those that are taken.
+pub fn of_taken<T>(tracks: &[T; TRACKS], taken: Taken) -> impl Iterator<Item = &T> {
+    tracks.iter().zip(taken).filter_map(|(track, is_taken)| is_taken.then_some(track))
+}
+
 /// One rendition's encoded pictures, and sound.
 #[derive(Debug)]
 pub struct Feed {
@@ -221,8 +226,7 @@ impl Feed {
     /// What was handed to each reader on TCP that takes these tracks of the media of this feed, since the program
     /// began; in bytes.
     pub fn bytes_sent(&self, taken: Taken) -> u64 {
-        let tracks = self.bytes_sent.iter().zip(taken).filter(|(_, is_taken)| *is_taken);
-        tracks.map(|(bytes, _)| bytes.load(Ordering::Relaxed)).sum()
+        of_taken(&self.bytes_sent, taken).map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 
     pub fn count_sent(&self, track: usize, bytes: usize) {

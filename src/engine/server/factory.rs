@@ -6,7 +6,7 @@ use super::shared_media::SharedMedia;
 use super::traffic::Traffics;
 use super::{drain, ffi, timestamp_guard};
 use crate::engine::clock::TimeLine;
-use crate::engine::elements::make;
+use crate::engine::elements::{is_a, make};
 use crate::engine::feed::{Described, Feed};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
@@ -199,7 +199,7 @@ fn prepare_element(element: &gst::Element) {
     // The library starts the source of RTCP before the funnel behind it. A packet that is there already, such as ffmpeg
     // sends before PLAY to open firewalls, is then refused, and the source stops: no report of any reader on UDP is
     // ever heard.
-    if element.factory().is_some_and(|factory| factory.name() == "funnel") {
+    if is_a(element, "funnel") {
         let _ = element.sync_state_with_parent();
     }
 }

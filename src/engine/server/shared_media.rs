@@ -2,9 +2,8 @@
 //! its last reader leaves in between, who asked is given a media that has ended, and would be refused. So it is held
 //! from before it is looked up until it was counted.
 
-use gst_rtsp_server::RTSPMedia;
-use gst_rtsp_server::RTSPMediaStatus;
 use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::{RTSPMedia, RTSPMediaStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

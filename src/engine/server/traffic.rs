@@ -4,7 +4,8 @@
 use super::ffi;
 use super::meter::FirstFrame;
 use super::receiver_reports::{self, Listener};
-use crate::engine::feed::{TRACKS, Taken};
+use crate::engine::elements::is_a;
+use crate::engine::feed::{TRACKS, Taken, of_taken};
 use gst::prelude::*;
 use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
@@ -81,8 +82,7 @@ impl Traffics {
 impl Traffic {
     /// What was sent until now to whoever has taken these tracks from the beginning.
     pub fn count(&self, taken: Taken) -> Count {
-        let tracks = self.tracks.iter().zip(taken).filter(|(_, is_taken)| *is_taken);
-        tracks.fold(Count::default(), |count, (track, _)| Count {
+        of_taken(&self.tracks, taken).fold(Count::default(), |count, track| Count {
             packets: count.packets + track.packets.load(Ordering::Relaxed),
             bytes: count.bytes + track.bytes.load(Ordering::Relaxed),
         })
@@ -174,7 +174,6 @@ impl Traffic {
 /// A pad of the element that makes RTP sessions of the payloaders' packets.
 fn rtpbin_pad(media: &RTSPMedia, name: &str) -> Option<gst::Pad> {
     let pipeline = media.element().parent().and_downcast::<gst::Bin>()?;
-    let is_rtpbin =
-        |element: &gst::Element| element.factory().is_some_and(|factory| factory.name() == "rtpbin");
-    pipeline.iterate_elements().into_iter().flatten().find(is_rtpbin)?.static_pad(name)
+    let mut elements = pipeline.iterate_elements().into_iter().flatten();
+    elements.find(|element| is_a(element, "rtpbin"))?.static_pad(name)
 }

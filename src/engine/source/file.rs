@@ -190,11 +190,7 @@ impl Files {
         let decode = make("decodebin", "decode")?;
         // Subtitles are not decoded, and sound only where it is served.
         decode.set_property("expose-all-streams", false);
-        let mut decoded = gst::Caps::builder("video/x-raw").any_features().build();
-        if self.sound.is_some() {
-            decoded.merge(gst::Caps::builder("audio/x-raw").any_features().build());
-        }
-        decode.set_property("caps", decoded);
+        decode.set_property("caps", super::decoded(self.sound.is_some()));
         // Where the next two do not know the format; 10 bit and all common ones they do.
         let convert = make("videoconvert", "convert")?;
         // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.

@@ -181,6 +181,15 @@ impl Source {
     }
 }
 
+/// What a decoder is asked for: pictures, and sound where it is served.
+fn decoded(with_sound: bool) -> gst::Caps {
+    let mut caps = gst::Caps::builder("video/x-raw").any_features().build();
+    if with_sound {
+        caps.merge(gst::Caps::builder("audio/x-raw").any_features().build());
+    }
+    caps
+}
+
 /// Whether a decoder's pad brings sound, and not pictures.
 fn is_sound(pad: &gst::Pad) -> bool {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));

@@ -149,11 +149,7 @@ impl Relay {
         let element = make("uridecodebin3", &format!("connection-{number}"))?;
         element.set_property("uri", &self.config.address);
         let wants_sound = self.sound.is_some();
-        let mut decoded = gst::Caps::builder("video/x-raw").any_features().build();
-        if wants_sound {
-            decoded.merge(gst::Caps::builder("audio/x-raw").any_features().build());
-        }
-        element.set_property("caps", decoded);
+        element.set_property("caps", super::decoded(wants_sound));
         let (config, password, described) =
             (self.config.clone(), self.password.clone(), self.described.clone());
         element.connect("source-setup", false, move |values| {
