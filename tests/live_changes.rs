@@ -117,6 +117,15 @@ fn assert_undisturbed(reader: &Reader, whose: &str) {
     assert!(uneven.is_empty(), "the RTP time of {whose} made steps of {uneven:?}");
 }
 
+/// Nobody connected again since there were these sessions, and the readers of both streams got everything. They leave.
+fn nobody_noticed(hands: &Hands, sessions: &[String], reader: Reader, control: Reader) {
+    assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+    assert_undisturbed(&reader, "the reader");
+    assert_undisturbed(&control, "the other stream's reader");
+    reader.leave();
+    control.leave();
+}
+
 /// ffmpeg, and what it decodes: grey pictures, or pieces of sound, with the moment at which each was there.
 struct Watcher {
     ffmpeg: Child,
@@ -295,11 +304,7 @@ fn a_changed_overlay_is_seen_within_half_a_second_and_no_packet_is_lost() {
             assert!(took < SEEN_WITHIN, "{what} was seen after {took:?}");
         }
 
-        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
-        assert_undisturbed(&reader, "the reader");
-        assert_undisturbed(&control, "the other stream's reader");
-        reader.leave();
-        control.leave();
+        nobody_noticed(hands, &sessions, reader, control);
     });
 }
 
@@ -341,11 +346,7 @@ fn another_bitrate_is_kept_to_within_half_a_second_and_no_packet_is_lost() {
             println!("{kbps} kbit/s: {after:.0} kbit/s after half a second, {before:.0} before");
             assert!(is_kept(after), "at {kbps} kbit/s {after:.0} came, and {before:.0} before");
         }
-        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
-        assert_undisturbed(&reader, "the reader");
-        assert_undisturbed(&control, "the other stream's reader");
-        reader.leave();
-        control.leave();
+        nobody_noticed(hands, &sessions, reader, control);
     });
 }
 
@@ -382,11 +383,7 @@ fn another_volume_and_mute_are_heard_within_half_a_second_and_no_packet_is_lost(
             assert!(took < SEEN_WITHIN, "{what} was heard after {took:?}");
             other.hears("the other tone", asked, TONE);
         }
-        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
-        assert_undisturbed(&reader, "the reader");
-        assert_undisturbed(&control, "the other stream's reader");
-        reader.leave();
-        control.leave();
+        nobody_noticed(hands, &sessions, reader, control);
     });
 }
 
@@ -420,11 +417,7 @@ fn access_and_name_change_at_once_and_whoever_watches_stays() {
 
         let asked = Instant::now();
         reader.wait_for("later picture", PATIENCE, |packet| packet.at > asked + SEEN_WITHIN);
-        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
-        assert_undisturbed(&reader, "the reader");
-        assert_undisturbed(&control, "the other stream's reader");
-        reader.leave();
-        control.leave();
+        nobody_noticed(hands, &sessions, reader, control);
     });
 }
 

@@ -83,12 +83,6 @@ def a_stream_of_ones_own():
     return added, clicks.number, seconds
 
 
-def back(keys, key="Tab"):
-    """To the page before. While that one still slides in, the focus moves by itself."""
-    keys.enter("Back", key)
-    keys.window.gone("Back")
-
-
 def every_page(keys, cards):
     """Opens each page and closes it, by keys: the focus says when it is there."""
     for card in cards:
@@ -112,10 +106,10 @@ def every_page(keys, cards):
     keys.type("space")
     keys.enter("guest")
     keys.go_to("Make Up a Password")
-    back(keys)
+    keys.back()
     keys.enter("Add User…")
     keys.go_to("Make Up a Password")
-    back(keys, "shift+Tab")
+    keys.back("shift+Tab")
     keys.go_to("Users")
     keys.type("Right")
     keys.type("space")

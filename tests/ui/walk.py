@@ -231,7 +231,7 @@ def the_preferences(window, keys):
     round_trip(window, keys, "guest")
     keys.enter("guest")
     round_trip(window, keys, "Remove User", "Protect Lobby")
-    keys.enter("Back")
+    keys.back()
     keys.enter("Add User…")
     round_trip(window, keys, "Make Up a Password")
     window.leave("Make Up a Password")
@@ -249,7 +249,7 @@ def about(window, keys):
         keys.enter(page)
         # What is only read has its keys in what scrolls it, which libadwaita gives no name.
         round_trip(window, keys, "Back", nameless="scroll pane")
-        keys.enter("Back")
+        keys.back()
     window.leave("Details")
 
 

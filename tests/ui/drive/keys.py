@@ -29,6 +29,11 @@ class Keys:
         self.go_to(name, key)
         return self.type("Return")
 
+    def back(self, key="Tab"):
+        """To the page before. While that one still slides in, the focus moves by itself."""
+        self.enter("Back", key)
+        self.window.gone("Back")
+
     def leave(self):
         """Escape, until the focus is outside of every dialog."""
         for _ in range(MANY):
