@@ -294,6 +294,12 @@ def viewers_empty(window):
     window.find("No Viewers")
 
 
+def sound(window):
+    page_of("Lobby")(window)
+    window.choose_in("Sound Codec", 1, "Automatic")
+    window.focus("Volume (per cent)")
+
+
 def removed(window):
     window.act("Lobby", "card.remove")
     window.find("Undo")
@@ -334,6 +340,7 @@ PAGES = {
     "viewer-figures": (CONFIG, viewer_figures),
     "viewers-kept-away": (CONFIG, kept_away),
     "stream": (CONFIG, page_of("Lobby")),
+    "stream-sound": (CONFIG, sound),
     "stream-watched": (CONFIG, lambda window: watched(window, page_of("Lobby"))),
     "stream-protected": (CONFIG, page_of("Color Bars")),
     "stream-failed": (CONFIG, page_of("Garage")),
