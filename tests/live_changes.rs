@@ -37,7 +37,7 @@ fn stream(id: &str) -> StreamConfig {
         path: format!("/{id}"),
         enabled: true,
         source: Source::Pattern(PatternSource::silent("black")),
-        access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+        access: Access { read: Readers::Anyone, publish: None, schemes: vec![Scheme::Digest] },
         renditions: vec![Rendition { size: SIZE, ..Rendition::default() }],
         readers_limit: None,
         overlays: Vec::new(),

@@ -36,7 +36,7 @@ fn stream(id: &str, kbps: u32) -> StreamConfig {
         path: format!("/{id}"),
         enabled: true,
         source: Source::Pattern(PatternSource::silent("snow")),
-        access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+        access: Access { read: Readers::Anyone, publish: None, schemes: vec![Scheme::Digest] },
         readers_limit: None,
         renditions: vec![Rendition {
             size: Size::Pixels { width: 320, height: 240 },

@@ -90,8 +90,10 @@ fn announce(engine: &Engine) {
 
 /// Once for each stream and address.
 fn print_addresses(engine: &Engine, stream: &Stream, printed: &mut HashMap<String, Vec<String>>) {
-    let readable = matches!(stream.state(), StreamState::Ready | StreamState::Live)
-        && matches!(stream.access(), AccessState::Open | AccessState::Protected);
+    let state = stream.state();
+    // Whoever sends to it needs the address first.
+    let is_there = matches!(state, StreamState::Ready | StreamState::Live) || state.awaits_publisher();
+    let readable = is_there && matches!(stream.access(), AccessState::Open | AccessState::Protected);
     let Some(place) = engine.places().likely().filter(|_| readable).cloned() else { return };
     let addresses = place.addresses(stream);
     let before = printed.insert(stream.id(), addresses.clone()).unwrap_or_default();
@@ -115,6 +117,7 @@ fn tell_state(stream: &Stream) {
         StreamState::Starting => tracing::info!("{name}: starting"),
         StreamState::Ready => tracing::info!("{name}: ready"),
         StreamState::Live => tracing::info!("{name}: live"),
+        state if state.awaits_publisher() => tracing::info!("{name}: waiting: nobody sends to it"),
         StreamState::Reconnecting { reason, .. } => tracing::warn!("{name}: trying again: {reason}"),
         StreamState::Failed { reason } => tracing::error!("{name}: failed: {reason}"),
     }

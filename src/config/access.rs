@@ -14,11 +14,14 @@ pub struct User {
 #[serde(deny_unknown_fields)]
 pub struct Access {
     pub read: Readers,
+    /// Who may send into a stream whose source is published; nobody where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<Readers>,
     #[serde(default = "Scheme::default_list")]
     pub schemes: Vec<Scheme>,
 }
 
-/// Who may read: anyone, or the users named.
+/// Who may: anyone, or the users named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WordOrList", into = "WordOrList")]
 pub enum Readers {
@@ -61,7 +64,7 @@ impl TryFrom<WordOrList> for Readers {
             WordOrList::List(users) => Ok(Self::Users(users)),
             WordOrList::Word(word) if word == "anyone" => Ok(Self::Anyone),
             WordOrList::Word(word) => {
-                Err(format!("\"{word}\" cannot read: write \"anyone\", or a list of users like [\"guest\"]"))
+                Err(format!("\"{word}\" is nobody: write \"anyone\", or a list of users like [\"guest\"]"))
             }
         }
     }
@@ -76,8 +79,19 @@ impl From<Readers> for WordOrList {
     }
 }
 
+impl Access {
+    /// Takes a user's rights away.
+    pub fn forget(&mut self, user: &str) {
+        for allowed in [Some(&mut self.read), self.publish.as_mut()].into_iter().flatten() {
+            if let Readers::Users(users) = allowed {
+                users.retain(|name| name != user);
+            }
+        }
+    }
+}
+
 impl Readers {
-    /// Lets a user read, or no longer. Where anyone could, the users who are let in come in their place.
+    /// Lets a user in, or no longer. Where anyone could, the users who are let in come in their place.
     pub fn allow(&mut self, user: &str, may: bool) {
         let mut users = match self {
             Self::Anyone => Vec::new(),
@@ -120,5 +134,14 @@ mod tests {
         assert_eq!(readers, users(&["ann", "bob"]));
         readers.allow("ann", false);
         assert_eq!(readers, users(&["bob"]));
+    }
+
+    #[test]
+    fn a_user_who_is_removed_has_no_right_left() {
+        let both = || Readers::Users(vec!["ann".into(), "bob".into()]);
+        let mut access = Access { read: both(), publish: Some(both()), schemes: vec![] };
+        access.forget("ann");
+        let bob = Readers::Users(vec!["bob".into()]);
+        assert_eq!((access.read, access.publish), (bob.clone(), Some(bob)));
     }
 }

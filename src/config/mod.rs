@@ -42,7 +42,8 @@ pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
 pub use sound::{Sound, SoundCodec};
 pub use source::{
-    CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, RelaySource, Source, Transport,
+    CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource, RelaySource, Source,
+    Transport,
 };
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
@@ -92,7 +93,7 @@ impl Config {
             path: "/demo".into(),
             enabled: true,
             source: Source::Pattern(PatternSource::silent("smpte")),
-            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            access: Access { read: Readers::Anyone, publish: None, schemes: vec![Scheme::Digest] },
             readers_limit: None,
             renditions: vec![Rendition {
                 size: Size::Pixels { width: 1280, height: 720 },

@@ -125,7 +125,7 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Size(place) => element.nested("renditions", *place, "size"),
             StreamField::FrameRate(place) => element.nested("renditions", *place, "frame_rate"),
             StreamField::Bitrate(place) => element.nested("renditions", *place, "bitrate_kbps"),
-            StreamField::Read | StreamField::Schemes => element.item("access"),
+            StreamField::Read | StreamField::Publish | StreamField::Schemes => element.item("access"),
             StreamField::Volume => {
                 let sound = element.0.get("sound").and_then(Item::as_table_like);
                 sound.and_then(|sound| Element(sound, None).item("volume")).or(element.item("sound"))

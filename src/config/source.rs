@@ -11,6 +11,7 @@ pub enum Source {
     File(FileSource),
     Relay(RelaySource),
     Custom(CustomSource),
+    Published(PublishedSource),
 }
 
 /// A test pattern.
@@ -82,6 +83,12 @@ pub struct CustomSource {
     /// As `gst-launch-1.0` takes it, without a sink: its open end brings the pictures, raw or encoded.
     pub pipeline: String,
 }
+
+/// What an RTSP program sends to the stream's own address, by ANNOUNCE and RECORD (RFC 2326, 10.3 and 10.11). Who may is
+/// said by [`Access`](super::Access).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedSource {}
 
 /// How RTSP brings the pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

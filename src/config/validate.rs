@@ -93,6 +93,7 @@ pub enum StreamField {
     FrameRate(usize),
     Bitrate(usize),
     Read,
+    Publish,
     Schemes,
     ReadersLimit,
     /// The overlay at this place of the list.
@@ -164,6 +165,7 @@ impl fmt::Display for StreamField {
             Self::FrameRate(_) => "frame_rate",
             Self::Bitrate(_) => "bitrate_kbps",
             Self::Read => "read",
+            Self::Publish => "publish",
             Self::Schemes => "schemes",
             Self::Volume => "volume",
             Self::ReadersLimit => "readers_limit",
@@ -249,6 +251,8 @@ pub enum ProblemKind {
     SeveralRenditions,
     #[error("nobody may read the stream: name at least one user, or write \"anyone\"")]
     ReadersEmpty,
+    #[error("nobody may publish: name at least one user in access.publish, or write \"anyone\"")]
+    PublishersEmpty,
     #[error("there is no user \"{user}\": add it to the users, or leave it out here")]
     ReaderUnknown { user: String },
     #[error("\"{user}\" is named twice: once is enough")]
@@ -417,24 +421,39 @@ impl Config {
     }
 
     fn check_access(&self, stream: &StreamConfig, found: &mut Found) {
-        if let Readers::Users(readers) = &stream.access.read {
-            if readers.is_empty() {
-                found.push((StreamField::Read, ProblemKind::ReadersEmpty));
-            }
-            for (place, reader) in readers.iter().enumerate() {
-                let user = reader.clone();
-                if readers[..place].contains(reader) {
-                    found.push((StreamField::Read, ProblemKind::ReaderRepeated { user }));
-                } else if !self.users.iter().any(|known| known.name == *reader) {
-                    found.push((StreamField::Read, ProblemKind::ReaderUnknown { user }));
-                }
-            }
+        self.check_users(&stream.access.read, StreamField::Read, Some(ProblemKind::ReadersEmpty), found);
+        let nobody = matches!(stream.source, Source::Published(_)).then_some(ProblemKind::PublishersEmpty);
+        match &stream.access.publish {
+            Some(publishers) => self.check_users(publishers, StreamField::Publish, nobody, found),
+            None => found.extend(nobody.map(|nobody| (StreamField::Publish, nobody))),
         }
         let schemes = &stream.access.schemes;
         if schemes.is_empty() {
             found.push((StreamField::Schemes, ProblemKind::SchemesEmpty));
         } else if (1..schemes.len()).any(|place| schemes[..place].contains(&schemes[place])) {
             found.push((StreamField::Schemes, ProblemKind::SchemeRepeated));
+        }
+    }
+
+    /// `nobody` is what is wrong where nobody is allowed, if that is wrong.
+    fn check_users(
+        &self,
+        allowed: &Readers,
+        field: StreamField,
+        nobody: Option<ProblemKind>,
+        found: &mut Found,
+    ) {
+        let Readers::Users(users) = allowed else { return };
+        if users.is_empty() {
+            found.extend(nobody.map(|nobody| (field, nobody)));
+        }
+        for (place, name) in users.iter().enumerate() {
+            let user = name.clone();
+            if users[..place].contains(name) {
+                found.push((field, ProblemKind::ReaderRepeated { user }));
+            } else if !self.users.iter().any(|known| known.name == *name) {
+                found.push((field, ProblemKind::ReaderUnknown { user }));
+            }
         }
     }
 }
@@ -500,6 +519,7 @@ fn check_source(source: &Source, found: &mut Found) {
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
             }
         }
+        Source::Published(_) => {}
         Source::Custom(source) => {
             if source.pipeline.trim().is_empty() {
                 found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));
@@ -629,7 +649,7 @@ mod tests {
             path: format!("/{id}"),
             enabled: true,
             source: Source::Pattern(PatternSource::silent("ball")),
-            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            access: Access { read: Readers::Anyone, publish: None, schemes: vec![Scheme::Digest] },
             renditions: vec![],
             readers_limit: None,
             overlays: vec![],
@@ -827,6 +847,20 @@ mod tests {
         assert_eq!(
             read(&["guest", "guest"]),
             [(StreamField::Read, ProblemKind::ReaderRepeated { user: "guest".into() })]
+        );
+        let publish = |publish: Option<&[&str]>| {
+            after(|stream| {
+                stream.source = Source::Published(PublishedSource {});
+                stream.access.publish =
+                    publish.map(|users| Readers::Users(users.iter().map(|u| (*u).into()).collect()));
+            })
+        };
+        assert_eq!(publish(Some(&["guest"])), []);
+        assert_eq!(publish(None), [(StreamField::Publish, ProblemKind::PublishersEmpty)]);
+        assert_eq!(publish(Some(&[])), [(StreamField::Publish, ProblemKind::PublishersEmpty)]);
+        assert_eq!(
+            publish(Some(&["gast"])),
+            [(StreamField::Publish, ProblemKind::ReaderUnknown { user: "gast".into() })]
         );
         assert_eq!(
             after(|stream| stream.access.schemes = vec![Scheme::Basic, Scheme::Basic]),

@@ -289,9 +289,17 @@ impl Control {
     /// The users who can log in at a stream: those who have the right and a password, in the order of its rights.
     /// None where anyone may watch.
     pub fn logins(&self, id: &str) -> Vec<String> {
-        let Some(Readers::Users(mut users)) = self.stream(id).map(|stream| stream.access.read) else {
-            return vec![];
-        };
+        self.stream(id).map_or_else(Vec::new, |stream| self.with_password(stream.access.read))
+    }
+
+    /// The users who can log in to send into a stream, as [`Control::logins`].
+    pub fn publishers(&self, id: &str) -> Vec<String> {
+        let publishers = self.stream(id).and_then(|stream| stream.access.publish);
+        publishers.map_or_else(Vec::new, |publishers| self.with_password(publishers))
+    }
+
+    fn with_password(&self, allowed: Readers) -> Vec<String> {
+        let Readers::Users(mut users) = allowed else { return vec![] };
         users.retain(|user| self.password(user).is_some());
         users
     }

@@ -43,7 +43,7 @@ mod tests {
             path: "/lobby".into(),
             enabled: true,
             source: Source::Pattern(PatternSource::silent("ball")),
-            access: Access { read: Readers::Anyone, schemes: vec![Scheme::Digest] },
+            access: Access { read: Readers::Anyone, publish: None, schemes: vec![Scheme::Digest] },
             renditions: vec![Rendition::default()],
             readers_limit: None,
             overlays: Vec::new(),

@@ -13,6 +13,7 @@ mod clock;
 mod elements;
 mod encryption;
 mod feed;
+mod ingest;
 mod pipeline;
 mod runner;
 mod server;
@@ -28,8 +29,8 @@ pub use server::{KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
     AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
-    EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, RefusalReason, RefusedReader, RelayError,
-    ServerError, ServerState, SoundEncoding, StreamError, StreamState,
+    EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, Publisher, RefusalReason, RefusedReader,
+    RelayError, ServerError, ServerState, SoundEncoding, StreamError, StreamState,
 };
 pub use stream::{Branch, Meter, Stream};
 
@@ -363,7 +364,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&config.id);
                 stream.restart(config, self.source_password(config));
                 if config.enabled {
-                    self.server().mount(config, stream.feed());
+                    self.server().mount(config, stream.feed(), stream.ingest());
                 }
             }
             Err(reason) => tracing::error!("stream {}: {reason}", config.id),
@@ -384,7 +385,7 @@ impl Engine {
                 self.imp().held_off.borrow_mut().remove(&new.id);
                 stream.restart(new, self.source_password(new));
                 if new.enabled {
-                    self.server().mount(new, stream.feed());
+                    self.server().mount(new, stream.feed(), stream.ingest());
                 }
             }
         }
@@ -425,7 +426,7 @@ impl Engine {
         for config in config.streams.iter().filter(|config| held_off.contains(&config.id)) {
             let Some(stream) = self.stream(&config.id) else { continue };
             stream.restart(config, self.source_password(config));
-            self.server().mount(config, stream.feed());
+            self.server().mount(config, stream.feed(), stream.ingest());
         }
     }
 

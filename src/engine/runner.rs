@@ -5,10 +5,11 @@
 use super::allowance::Allowance;
 use super::clock::TimeLine;
 use super::feed::Feed;
+use super::ingest::Ingest;
 use super::pipeline::{Callbacks, Format, Graph, LastPicture};
 use super::sound::{self, Line, Track};
 use super::source::{self, Source, retry};
-use super::state::{Encoding, SoundEncoding, StreamError, StreamState};
+use super::state::{Encoding, Publisher, SoundEncoding, StreamError, StreamState};
 use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub enum Command {
     HoldOff(StreamError),
     /// Somebody came to read, or left: see the feed.
     Demand,
+    /// Somebody began to publish, or ended: see the ingest.
+    Publisher,
     /// The feed has its first key frame, or its first sound.
     Described,
     /// A reader is due for a key frame at this moment. One that was made meanwhile is as good.
@@ -75,6 +78,7 @@ pub enum Event {
     State(StreamState),
     Encoding(Option<Encoding>),
     Sound(Option<SoundEncoding>),
+    Publisher(Option<Publisher>),
     /// See [`Stream::level`](super::Stream::level).
     Level(f64),
 }
@@ -84,6 +88,7 @@ struct Runner {
     config: StreamConfig,
     password: Option<Password>,
     feed: Arc<Feed>,
+    ingest: Arc<Ingest>,
     time: TimeLine,
     commands: mpsc::Sender<Command>,
     events: async_channel::Sender<Event>,
@@ -130,6 +135,7 @@ pub fn spawn(
     config: StreamConfig,
     time: TimeLine,
     feed: Arc<Feed>,
+    ingest: Arc<Ingest>,
     commands: mpsc::Sender<Command>,
     inbox: mpsc::Receiver<Command>,
     events: async_channel::Sender<Event>,
@@ -140,6 +146,7 @@ pub fn spawn(
         config,
         password: None,
         feed,
+        ingest,
         time,
         commands,
         events,
@@ -252,6 +259,7 @@ impl Runner {
                 self.set_state(StreamState::Failed { reason });
                 Ok(())
             }
+            Command::Publisher => self.publisher_changed(),
             Command::Demand | Command::Described => self.look_after_demand(),
             Command::KeyFrame(due) => {
                 let now = Instant::now();
@@ -347,6 +355,23 @@ impl Runner {
         }
     }
 
+    fn publisher_changed(&mut self) -> Result<(), StreamError> {
+        let current = self.ingest.current();
+        let publisher = current.as_ref().map(|current| current.publisher.clone());
+        let _ = self.events.try_send(Event::Publisher(publisher));
+        if self.graph.as_mut().is_some_and(|graph| !graph.source().is_up_to_date(&self.ingest)) {
+            self.lost(StreamError::NotPublished);
+        }
+        // Nobody has to wait for the next attempt.
+        let is_lost = matches!(self.state, StreamState::Reconnecting { .. });
+        if is_lost && current.is_some() && matches!(self.config.source, config::Source::Published(_)) {
+            self.retry_at = None;
+            self.attempt = 0;
+            return self.start();
+        }
+        Ok(())
+    }
+
     fn start(&mut self) -> Result<(), StreamError> {
         if !matches!(self.state, StreamState::Reconnecting { .. }) {
             self.set_state(StreamState::Starting);
@@ -383,7 +408,7 @@ impl Runner {
         };
         let track = plan.map(|plan| Arc::new(Track::new(plan.format, self.time.clone())));
         let (rendition, password) = (config.main_rendition(), self.password.as_ref());
-        let source = Source::new(&config.source, &rendition, password, track.as_ref(), notify)?;
+        let source = Source::new(&config.source, &rendition, password, track.as_ref(), &self.ingest, notify)?;
         self.track.lock().unwrap().clone_from(&track);
         let (format, last) = (self.format.clone(), self.last_picture.clone());
         self.graph = Some(Graph::new(config, source, track, &self.time, format, last, callbacks)?);
@@ -443,7 +468,7 @@ impl Runner {
 
     fn sound_lag(&self) -> gst::ClockTime {
         match self.config.source {
-            config::Source::Relay(_) => RELAY_SOUND_LAG,
+            config::Source::Relay(_) | config::Source::Published(_) => RELAY_SOUND_LAG,
             config::Source::Pattern(_) | config::Source::File(_) | config::Source::Custom(_) => {
                 gst::ClockTime::ZERO
             }
@@ -600,10 +625,13 @@ impl Runner {
             self.lost_at = glib::DateTime::now_local().ok();
         }
         self.cover();
-        let delay = retry::delay(self.attempt, &reason, glib::random_double());
-        self.attempt = self.attempt.saturating_add(1);
-        self.retry_at = Some(Instant::now() + delay);
-        self.set_state(StreamState::Reconnecting { reason, next_try: SystemTime::now() + delay });
+        // Whoever comes to send says so.
+        let is_tried = reason != StreamError::NotPublished;
+        let delay = is_tried.then(|| retry::delay(self.attempt, &reason, glib::random_double()));
+        self.attempt = self.attempt.saturating_add(u32::from(is_tried));
+        self.retry_at = delay.map(|delay| Instant::now() + delay);
+        let next_try = delay.map(|delay| SystemTime::now() + delay);
+        self.set_state(StreamState::Reconnecting { reason, next_try });
     }
 
     /// Shows readers the slate while the source is lost, if they shall have one, and as long as there are any.

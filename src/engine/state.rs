@@ -25,13 +25,18 @@ pub enum StreamState {
     Ready,
     /// Pictures flow.
     Live,
-    /// The source was lost, or could not be opened; it is tried again.
-    Reconnecting { reason: StreamError, next_try: SystemTime },
+    /// The source was lost, or could not be opened; it is tried again at this time, or when somebody sends.
+    Reconnecting { reason: StreamError, next_try: Option<SystemTime> },
     /// It cannot work as it is configured, and is not tried again before that changes.
     Failed { reason: StreamError },
 }
 
 impl StreamState {
+    /// Whether it waits for a program that sends the pictures.
+    pub fn awaits_publisher(&self) -> bool {
+        matches!(self, Self::Reconnecting { reason: StreamError::NotPublished, .. })
+    }
+
     /// The file of the source without which there is no picture: another one in its place would be the way out.
     pub fn unusable_file(&self) -> Option<&Path> {
         let (Self::Reconnecting { reason, .. } | Self::Failed { reason }) = self else { return None };
@@ -76,6 +81,9 @@ pub enum StreamError {
     /// A user's own pipeline does not run.
     #[error("its pipeline: {reason}")]
     Custom { reason: CustomError },
+    /// Nobody sends into a stream that is published.
+    #[error("nobody sends to it")]
+    NotPublished,
     /// Headwater ended while this stream was starting, so it was left off.
     #[error("Headwater ended unexpectedly while this stream was starting")]
     LeftOffAfterCrash,
@@ -131,6 +139,18 @@ pub enum CustomError {
     /// In GStreamer's words.
     #[error("{message}")]
     Wrong { message: String },
+}
+
+/// Somebody who sends into a stream. Every text was sent by the program, or is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterPublisher", nullable)]
+pub struct Publisher {
+    /// Of its computer.
+    pub address: String,
+    /// Whom it logged in as; empty where it did not have to.
+    pub user: String,
+    /// What the program calls itself (its User-Agent).
+    pub program: String,
 }
 
 /// How a stream's picture is encoded, and why so.

@@ -2,8 +2,9 @@
 
 use super::clock::TimeLine;
 use super::feed::Feed;
+use super::ingest::Ingest;
 use super::runner::{self, Command, Event};
-use super::state::{AccessState, Encoding, SoundEncoding, StreamError, StreamState};
+use super::state::{AccessState, Encoding, Publisher, SoundEncoding, StreamError, StreamState};
 use crate::config::{Password, ReaderTransport, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
@@ -47,6 +48,9 @@ mod imp {
         /// infinity. Kept up to date while there is a [`Meter`](super::Meter).
         #[property(get)]
         pub level: Cell<f64>,
+        /// Who sends the pictures, where they are published and somebody does.
+        #[property(get, nullable)]
+        pub publisher: RefCell<Option<Publisher>>,
         #[property(get, set)]
         pub access: RefCell<AccessState>,
         /// Whether it is read without encryption, by whatever transport.
@@ -57,6 +61,7 @@ mod imp {
         pub encrypted: Cell<bool>,
         pub commands: OnceCell<mpsc::Sender<Command>>,
         pub feed: OnceCell<Arc<Feed>>,
+        pub ingest: OnceCell<Arc<Ingest>>,
         /// Closed when the thread has ended.
         pub events: OnceCell<async_channel::Receiver<Event>>,
         pub next_branch: Cell<u64>,
@@ -93,7 +98,8 @@ impl Stream {
         let (commands, inbox) = mpsc::channel();
         let (events, received) = async_channel::unbounded();
         let feed = Feed::new(commands.clone())?;
-        runner::spawn(config.clone(), time, feed.clone(), commands.clone(), inbox, events)
+        let ingest = Ingest::new(commands.clone());
+        runner::spawn(config.clone(), time, feed.clone(), ingest.clone(), commands.clone(), inbox, events)
             .map_err(StreamError::internal)?;
         let stream: Self = glib::Object::builder()
             .property("id", &config.id)
@@ -103,6 +109,7 @@ impl Stream {
         stream.describe_transports(config);
         stream.imp().commands.set(commands).expect("set once, here");
         stream.imp().feed.set(feed).expect("set once, here");
+        stream.imp().ingest.set(ingest).expect("set once, here");
         stream.imp().events.set(received.clone()).expect("set once, here");
         stream.watch_bitrate();
         let weak = stream.downgrade();
@@ -147,6 +154,10 @@ impl Stream {
                 self.imp().sound.replace(sound);
                 self.notify_sound();
             }
+            Event::Publisher(publisher) => {
+                self.imp().publisher.replace(publisher);
+                self.notify_publisher();
+            }
             Event::Level(level) => {
                 self.imp().level.set(level);
                 self.notify_level();
@@ -156,6 +167,10 @@ impl Stream {
 
     pub(super) fn feed(&self) -> &Arc<Feed> {
         self.imp().feed.get().expect("set when made")
+    }
+
+    pub(super) fn ingest(&self) -> &Arc<Ingest> {
+        self.imp().ingest.get().expect("set when made")
     }
 
     fn send(&self, command: Command) {

@@ -27,7 +27,7 @@ pub use problem::problem;
 pub use refusal::{lock_out, refusal};
 pub use server::{place, server_state};
 pub use sound::{pattern_sound, sound_codec, sound_encoding};
-pub use stream::{bitrate, left_off, stream_state, viewers};
+pub use stream::{bitrate, left_off, publisher, stream_state, viewers};
 pub use transport::{transport, transports};
 pub use viewer::{fares, figures, viewer, watches};
 

@@ -71,6 +71,7 @@ pub fn problem(problem: &Problem) -> String {
             "Choose a volume from {least} to {most} per cent.",
             &[("least", &least.to_string()), ("most", &most.to_string())],
         ),
+        Kind::PublishersEmpty => gettext("At least one user has to be able to send."),
         Kind::ReadersEmpty => gettext("At least one user has to be able to watch."),
         Kind::LimitOutOfRange { least, most, .. } => gettext_f(
             "Write a number from {least} to {most}.",

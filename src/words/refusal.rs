@@ -83,6 +83,23 @@ pub fn refusal(refused: &RefusedReader) -> Words {
             gettext_f("The player at {address} asked for {path}, which has no picture now.", all),
             Some(gettext("The stream says what is wrong with its source.")),
         ),
+        Reason::NotPublished => (
+            gettext("Not for sending"),
+            gettext_f(
+                "The program at {address} wanted to send to {path}, whose pictures come from elsewhere.",
+                all,
+            ),
+            Some(gettext("Choose “Sent by a Program” as the source of this stream, on its page.")),
+        ),
+        Reason::PublisherThere { address } => (
+            gettext("Somebody else is sending"),
+            gettext_f(
+                // Translators: {other} is the address of a computer, too.
+                "The program at {address} wanted to send to {path}, while {other} is sending.",
+                &[player, path, ("other", address)],
+            ),
+            Some(gettext("One at a time can send to a stream. Add another one, or end the other program.")),
+        ),
         Reason::LockedOut { until } => (
             gettext("Locked out"),
             gettext_f(
@@ -268,6 +285,8 @@ mod tests {
             Reason::NoRight,
             Reason::NoSuchStream,
             Reason::SourceNotDelivering,
+            Reason::NotPublished,
+            Reason::PublisherThere { address: "192.0.2.9".into() },
             Reason::LockedOut { until },
             Reason::AddressDenied,
             Reason::KeptAway { until },

@@ -4,7 +4,7 @@ use super::custom::custom_error;
 use super::relay::relay_error;
 use super::{Words, codec as codec_name, sound_codec};
 use crate::config::SoundCodec;
-use crate::engine::{StreamError, StreamState};
+use crate::engine::{Publisher, StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
 use std::path::Path;
 
@@ -23,7 +23,12 @@ pub fn stream_state(state: &StreamState) -> Words {
         StreamState::Live => Words { title: gettext("Live"), detail: None, hint: None },
         StreamState::Reconnecting { reason, .. } => {
             let (detail, hint) = stream_error(reason);
-            Words { title: gettext("Reconnecting"), detail: Some(detail), hint: Some(hint) }
+            let title = match state.awaits_publisher() {
+                // Translators: for a program that sends the pictures.
+                true => gettext("Waiting"),
+                false => gettext("Reconnecting"),
+            };
+            Words { title, detail: Some(detail), hint: Some(hint) }
         }
         StreamState::Failed { reason } => {
             let (detail, hint) = stream_error(reason);
@@ -45,6 +50,20 @@ pub fn bitrate(kbps: u32) -> String {
     }
     let mbps = format!("{:.1}", f64::from(kbps) / f64::from(KBPS_PER_MBPS));
     gettext_f("{number} Mbit/s", &[("number", &mbps)])
+}
+
+/// Who sends into a stream that is published.
+pub fn publisher(publisher: Option<&Publisher>) -> Words {
+    let Some(Publisher { address, user, program }) = publisher else {
+        return Words { title: gettext("Nobody is sending"), detail: None, hint: None };
+    };
+    let names = [("address", address.as_str()), ("user", user.as_str())];
+    let title = match user.as_str() {
+        // Translators: {address} is that of a computer, here and below.
+        "" => gettext_f("{address} is sending", &names),
+        _ => gettext_f("“{user}” is sending from {address}", &names),
+    };
+    Words { title, detail: (!program.is_empty()).then(|| program.clone()), hint: None }
 }
 
 /// Which streams were not started, because the program ended unexpectedly while they were starting.
@@ -109,6 +128,10 @@ fn stream_error(error: &StreamError) -> (String, String) {
         ),
         StreamError::Relay { reason, .. } => relay_error(reason),
         StreamError::Custom { reason } => custom_error(reason),
+        StreamError::NotPublished => (
+            gettext("Nobody is sending to this stream now."),
+            gettext("Let OBS, ffmpeg or another program send to its address."),
+        ),
         StreamError::LeftOffAfterCrash => (
             gettext("It was not started, because Headwater ended unexpectedly the last time."),
             gettext("Turn it off and on again to try it."),
@@ -140,7 +163,7 @@ mod tests {
     fn a_lost_source_says_what_happened_and_what_to_do() {
         let words = stream_state(&StreamState::Reconnecting {
             reason: StreamError::FileMissing { path: "/videos/one {file}.mp4".into() },
-            next_try: std::time::SystemTime::UNIX_EPOCH,
+            next_try: Some(std::time::SystemTime::UNIX_EPOCH),
         });
         assert_eq!(words.detail.as_deref(), Some("“one {file}.mp4” does not exist."));
         assert_eq!(words.hint.as_deref(), Some("Put it back, or choose another file."));
@@ -150,7 +173,7 @@ mod tests {
     fn where_nothing_can_be_done_nothing_is_asked_for() {
         let words = stream_state(&StreamState::Reconnecting {
             reason: StreamError::NoPicture { seconds: 1 },
-            next_try: std::time::SystemTime::UNIX_EPOCH,
+            next_try: Some(std::time::SystemTime::UNIX_EPOCH),
         });
         assert_eq!(words.detail.as_deref(), Some("No picture came for 1 second."));
         assert_eq!(words.hint.as_deref(), Some("It is tried again by itself."));

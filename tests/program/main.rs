@@ -20,6 +20,7 @@ mod loops;
 mod lost_sources;
 mod mangled_exchanges;
 mod multicast;
+mod published;
 mod relays;
 mod sessions;
 mod slate;

@@ -68,6 +68,12 @@ impl Stream {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))
     }
 
+    /// What programs send into it; `publish` says who may, as in a file.
+    pub fn published(id: &str, publish: &str) -> Self {
+        let stream = Self::new(id, "source.published = {}");
+        Self { access: format!("read = \"anyone\", publish = {publish}"), ..stream }
+    }
+
     /// A pipeline in GStreamer's own words.
     pub fn custom(id: &str, pipeline: &str) -> Self {
         Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))

@@ -177,6 +177,15 @@ impl Client {
         self.request("DESCRIBE", &address, "Accept: application/sdp\r\n")
     }
 
+    /// Announces what this description (SDP) has.
+    pub fn announce(&mut self, description: &str) -> u16 {
+        let address = self.address.clone();
+        // The end of the headers' last line is that of the body's.
+        let body = description.trim_end();
+        let head = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n", body.len() + 2);
+        self.request("ANNOUNCE", &address, &format!("{head}{body}")).status
+    }
+
     /// Sends a request and waits for its answer; with credentials, a challenge is answered once.
     pub fn request(&mut self, method: &str, address: &str, headers: &str) -> Response {
         let answer = self.send(method, address, headers);

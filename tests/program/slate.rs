@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What a change from the source to the slate, or back, may take beside noticing that one is due.
-const SWITCH: Duration = Duration::from_millis(500);
+pub const SWITCH: Duration = Duration::from_millis(500);
 
 /// The light of a picture that somebody sees who comes now, in luma from 0 to 255.
-fn light(address: &str) -> f64 {
+pub fn light(address: &str) -> f64 {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address]);
     // The first picture of a sleeping stream is that by which it was described.
@@ -23,7 +23,7 @@ fn light(address: &str) -> f64 {
 }
 
 /// Waits until so many pictures more came.
-fn wait_for_pictures(reader: &Reader, number: usize) {
+pub fn wait_for_pictures(reader: &Reader, number: usize) {
     let start = Instant::now();
     let before = steps(&reader.packets()).len();
     while steps(&reader.packets()).len() < before + number {
@@ -33,7 +33,7 @@ fn wait_for_pictures(reader: &Reader, number: usize) {
 }
 
 /// Nothing was lost on the way, and time went on.
-fn went_on(reader: &Reader) {
+pub fn went_on(reader: &Reader) {
     let packets = reader.packets();
     assert_eq!(lost(&packets), 0);
     let back = steps(&packets).into_iter().filter(|step| *step <= 0).count();

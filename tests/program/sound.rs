@@ -4,6 +4,7 @@ use crate::players;
 use crate::program::{
     Home, PATIENCE, Program, Stream, alone, config, data, finish, finish_within, shared, words,
 };
+use crate::published::Sender;
 use crate::rtsp::{Client, Reader, Transport};
 use std::fs;
 use std::path::Path;
@@ -229,6 +230,14 @@ fn a_playlist_of_files_with_and_without_sound_keeps_both_together() {
     program.stop();
 }
 
+/// Of a recording of 12 seconds. A relay, as every reader, knows better once it had a report of the sender.
+fn together_in_the_end(recording: &Path) {
+    let (flashes, beeps) = (flashes(recording), beeps(recording));
+    let apart = |flash: &f64| beeps.iter().map(|beep| (beep - flash).abs()).fold(f64::MAX, f64::min);
+    let known: Vec<f64> = flashes.iter().filter(|flash| **flash > 6.0 && **flash < 11.5).map(apart).collect();
+    assert!(known.len() >= 3 && known.iter().all(|apart| *apart < 0.1), "{flashes:?}, {beeps:?}");
+}
+
 #[test]
 fn the_sound_of_a_relayed_stream_is_brought_with_its_picture() {
     let _turn = alone();
@@ -244,13 +253,25 @@ fn the_sound_of_a_relayed_stream_is_brought_with_its_picture() {
         .lines("sound = { codec = \"auto\" }");
     let mut program = Home::new(&config(&[], &[relay])).serve();
     record(&program.address("again"), 12, &recording);
-    let (flashes, beeps) = (flashes(&recording), beeps(&recording));
-    let apart = |flash: &f64| beeps.iter().map(|beep| (beep - flash).abs()).fold(f64::MAX, f64::min);
-    // The relay, as every reader, knows better once it had a report of the sender.
-    let known: Vec<f64> = flashes.iter().filter(|flash| **flash > 6.0 && **flash < 11.5).map(apart).collect();
-    assert!(known.len() >= 3 && known.iter().all(|apart| *apart < 0.1), "{flashes:?}, {beeps:?}");
+    together_in_the_end(&recording);
     program.stop();
     origin.stop();
+}
+
+#[test]
+fn the_sound_of_what_is_published_is_brought_with_its_picture() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("rec.mkv");
+    let live = Stream::published("live", "\"anyone\"").picture(SMALL).lines("sound = { codec = \"auto\" }");
+    let mut program = Program::start(&[], &[live]);
+    let address = program.address("live");
+    let sender = Sender::flashing(&address);
+    program.wait_for_log("live: ready", 0);
+    record(&address, 12, &recording);
+    together_in_the_end(&recording);
+    drop(sender);
+    program.stop();
 }
 
 #[test]

@@ -6,10 +6,11 @@ use super::digest::{self, Credentials, Nonces, REALM, Verifier};
 use super::ffi;
 use super::lockout::{Lockout, Wait};
 use super::peer;
+use super::publisher;
 use super::readers::{ClientKey, client_key};
 use super::refusals::RefusalReports;
 use super::ways::{Refused, Ways};
-use crate::config::{Access, AddressRules, Config, Passwords, Readers, Scheme};
+use crate::config::{Access, AddressRules, Config, Passwords, Readers, Scheme, Source};
 use crate::engine::{AccessState, RefusalReason};
 use glib::subclass::prelude::*;
 use gst_rtsp::{RTSPHeaderField, RTSPMethod, RTSPStatusCode};
@@ -47,7 +48,17 @@ pub struct AccessTable {
 struct Mount {
     path: String,
     readers: Readers,
+    /// None where the stream takes nothing from outside.
+    publishers: Option<Readers>,
     schemes: Vec<Scheme>,
+}
+
+/// What a request needs the right to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Right {
+    #[default]
+    Read,
+    Publish,
 }
 
 /// What a decision needs to know of a request.
@@ -55,6 +66,7 @@ struct Request {
     /// Where it came from; none where the system does not say.
     address: Option<IpAddr>,
     method: RTSPMethod,
+    right: Right,
     /// As it was sent.
     uri: String,
     /// Without query, doubled and trailing slashes; none for `*`, which names no stream.
@@ -80,6 +92,8 @@ enum Decision {
     LockedOut { wait: Duration },
     /// 404: there is no such stream, and this one may know it.
     NotFound,
+    /// 405: the stream is there, and takes nothing from outside.
+    NotPublished,
 }
 
 /// What is remembered from request to request.
@@ -188,6 +202,10 @@ impl AccessTable {
             .map(|stream| Mount {
                 path: stream.path.clone(),
                 readers: stream.access.read.clone(),
+                publishers: match stream.source {
+                    Source::Published(_) => stream.access.publish.clone(),
+                    _ => None,
+                },
                 schemes: stream.access.schemes.clone(),
             })
             .collect();
@@ -208,7 +226,10 @@ impl AccessTable {
         }
         let mount = self.mount(path);
         let schemes = match mount {
-            Some(Mount { readers: Readers::Anyone, .. }) => return Verdict::allowed(None),
+            Some(mount) if mount.lets_in_anyone(request.right) => return Verdict::allowed(None),
+            Some(mount) if request.right == Right::Publish && mount.is_open_without_publishers() => {
+                return Verdict::refused(Decision::NotPublished, RefusalReason::NotPublished);
+            }
             Some(mount) => &mount.schemes,
             None => match self.schemes_of_missing(path, &memory.choice) {
                 Some(schemes) => schemes,
@@ -227,7 +248,10 @@ impl AccessTable {
         };
         match mount {
             None => Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
-            Some(mount) if mount.is_read_by(&user) => Verdict::allowed(Some(user)),
+            Some(mount) if mount.admits(&user, request.right) => Verdict::allowed(Some(user)),
+            Some(Mount { publishers: None, .. }) if request.right == Right::Publish => {
+                Verdict::refused(Decision::NotPublished, RefusalReason::NotPublished)
+            }
             Some(_) => Verdict::refused(Decision::Forbidden, RefusalReason::NoRight),
         }
     }
@@ -308,11 +332,43 @@ impl Mount {
         path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    fn is_read_by(&self, user: &str) -> bool {
-        match &self.readers {
-            Readers::Anyone => true,
-            Readers::Users(users) => users.iter().any(|reader| reader == user),
+    /// Who has a right; none where nobody can.
+    fn who_may(&self, right: Right) -> Option<&Readers> {
+        match right {
+            Right::Read => Some(&self.readers),
+            Right::Publish => self.publishers.as_ref(),
         }
+    }
+
+    fn lets_in_anyone(&self, right: Right) -> bool {
+        self.who_may(right) == Some(&Readers::Anyone)
+    }
+
+    /// Whether everybody can know already that it is there and takes nothing from outside.
+    fn is_open_without_publishers(&self) -> bool {
+        self.publishers.is_none() && self.readers == Readers::Anyone
+    }
+
+    fn admits(&self, user: &str, right: Right) -> bool {
+        match self.who_may(right) {
+            None => false,
+            Some(Readers::Anyone) => true,
+            Some(Readers::Users(users)) => users.iter().any(|allowed| allowed == user),
+        }
+    }
+}
+
+impl Right {
+    /// A SETUP says itself whether it is for RECORD; the library refuses it where it lies.
+    fn of(context: &RTSPContext, method: RTSPMethod) -> Self {
+        let publishes = match method {
+            RTSPMethod::ANNOUNCE | RTSPMethod::RECORD => true,
+            RTSPMethod::SETUP => ffi::request_headers(context, RTSPHeaderField::Transport)
+                .iter()
+                .any(|transport| publisher::is_to_record(transport)),
+            _ => false,
+        };
+        if publishes { Self::Publish } else { Self::Read }
     }
 }
 
@@ -348,8 +404,10 @@ impl Request {
 
     fn of(context: &RTSPContext) -> Self {
         let authorization = ffi::request_header(context, RTSPHeaderField::Authorization);
+        let method = ffi::request_method(context);
         Self {
-            method: ffi::request_method(context),
+            method,
+            right: Right::of(context, method),
             uri: ffi::request_uri(context).unwrap_or_default(),
             path: ffi::request_path(context),
             in_session: context.session().is_some(),
@@ -399,6 +457,8 @@ mod imp {
         pub address: Option<IpAddr>,
         /// Whom it last logged in as.
         pub user: Option<String>,
+        /// What it last began to do.
+        right: Right,
         /// By which it was let in when it last began anything.
         table: Option<Arc<AccessTable>>,
         /// Whether it was asked for a password.
@@ -468,6 +528,9 @@ mod imp {
                 self.with_client(client, |known| {
                     known.address = request.address;
                     request.logged_in = known.user.clone();
+                    if request.continues() {
+                        request.right = known.right;
+                    }
                     if let Some(admitted) = known.table.as_ref().filter(|_| request.continues()) {
                         table = admitted.clone();
                     }
@@ -489,6 +552,7 @@ mod imp {
                     if let Some(client) = context.client().filter(|_| !request.continues()) {
                         self.with_client(client, |known| {
                             known.user = user.or(known.user.take());
+                            known.right = request.right;
                             known.table = Some(table);
                         });
                     }
@@ -502,6 +566,7 @@ mod imp {
                     answer(context, RTSPStatusCode::Forbidden, &[(RTSPHeaderField::RetryAfter, seconds)]);
                 }
                 Decision::NotFound => answer(context, RTSPStatusCode::NotFound, &[]),
+                Decision::NotPublished => answer(context, RTSPStatusCode::MethodNotAllowed, &[]),
             }
             false
         }
@@ -568,7 +633,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, ServerConfig, Slate, Sound, Source, StreamConfig, User};
+    use crate::config::{PatternSource, ServerConfig, Slate, Sound, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -578,7 +643,7 @@ mod tests {
             path: path.into(),
             enabled: true,
             source: Source::Pattern(PatternSource::silent("ball")),
-            access: Access { read, schemes: schemes.to_vec() },
+            access: Access { read, publish: None, schemes: schemes.to_vec() },
             renditions: Vec::new(),
             readers_limit: None,
             overlays: Vec::new(),
@@ -630,8 +695,13 @@ mod tests {
         }
 
         fn judge(&mut self, method: RTSPMethod, path: &str, authorization: &str) -> Verdict {
+            let right = match method {
+                RTSPMethod::ANNOUNCE | RTSPMethod::RECORD => Right::Publish,
+                _ => Right::Read,
+            };
             let request = Request {
                 method,
+                right,
                 uri: format!("rtsp://localhost{path}"),
                 path: (path != "*").then(|| path.to_owned()),
                 in_session: false,
@@ -683,6 +753,7 @@ mod tests {
     fn options_within_a_session_is_a_request_like_any_other() {
         let mut door = Door::of(house());
         let mut request = Request {
+            right: Right::Read,
             method: RTSPMethod::OPTIONS,
             uri: "rtsp://localhost/basic".into(),
             path: Some("/basic".into()),
@@ -873,6 +944,7 @@ mod tests {
         assert_eq!(door.describe("/basic", ""), challenge(&[Scheme::Basic]), "who asks is told how");
         assert_eq!(door.describe("/open", &wrong), NOBODY);
         let keep_alive = Request {
+            right: Right::Read,
             method: RTSPMethod::GET_PARAMETER,
             uri: "/basic".into(),
             path: Some("/basic".into()),
@@ -908,7 +980,7 @@ mod tests {
     #[test]
     fn the_access_state_names_those_without_a_password() {
         let state = |read, passwords: Passwords| {
-            access_state(&Access { read, schemes: vec![Scheme::Digest] }, &passwords)
+            access_state(&Access { read, publish: None, schemes: vec![Scheme::Digest] }, &passwords)
         };
         let known = || Passwords::from_iter([("anna", "apple")]);
         assert_eq!(state(Readers::Anyone, Passwords::locked()), AccessState::Open);

@@ -83,6 +83,8 @@ pub struct News {
 #[derive(Debug)]
 struct Playing {
     session: String,
+    /// It sends the stream, as much as that is.
+    publishes: bool,
     /// Only where tracks of the stream come over the connection: which.
     feed: Option<(Arc<Feed>, Taken)>,
     pace: Option<Pace>,
@@ -91,7 +93,14 @@ struct Playing {
 impl News {
     /// It plays in this session; `feed` is what it gets over its connection.
     pub fn playing(&self, session: &str, feed: Option<(Arc<Feed>, Taken)>) {
-        *self.playing.lock().unwrap() = Some(Playing { session: session.to_owned(), feed, pace: None });
+        *self.playing.lock().unwrap() =
+            Some(Playing { session: session.to_owned(), publishes: false, feed, pace: None });
+    }
+
+    /// It sends a stream in this session.
+    pub fn publishing(&self, session: &str) {
+        *self.playing.lock().unwrap() =
+            Some(Playing { session: session.to_owned(), publishes: true, feed: None, pace: None });
     }
 
     fn paused(&self) {
@@ -451,7 +460,10 @@ impl Connection {
             Some(_) => REPORTS_EACH_SECOND * (now - self.answered.0).as_secs(),
             None => 0,
         };
-        if received > BYTES_EACH_LOOK || self.received - self.answered.1 > BYTES_UNANSWERED + reports {
+        let publishes = playing.as_ref().is_some_and(|playing| playing.publishes);
+        let asks_too_much =
+            received > BYTES_EACH_LOOK || self.received - self.answered.1 > BYTES_UNANSWERED + reports;
+        if asks_too_much && !publishes {
             return Some(End::Refused(RefusalReason::RequestTooLarge { most: BYTES_EACH_LOOK }));
         }
         if !is_second {

@@ -4,7 +4,7 @@
 use super::delivery::Delivery;
 use super::shared_media::SharedMedia;
 use super::traffic::Traffics;
-use super::{drain, ffi, timestamp_guard};
+use super::{drain, ffi, publisher, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::{is_a, make};
 use crate::engine::feed::{Described, Feed};
@@ -45,11 +45,16 @@ mod imp {
     impl RTSPMediaFactoryImpl for Factory {
         /// One media for every reader, whatever query follows the path in the address.
         fn gen_key(&self, _: &gst_rtsp::RTSPUrl) -> Option<glib::GString> {
-            Some(self.media.key().into())
+            // A publisher has one of its own.
+            (!publisher::announces()).then(|| self.media.key().into())
         }
 
         fn create_element(&self, _: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
-            match make_media(&self.feed.get()?.described()?) {
+            let media = match publisher::announces() {
+                true => publisher::make_media(),
+                false => make_media(&self.feed.get()?.described()?),
+            };
+            match media {
                 Ok(bin) => Some(bin.upcast()),
                 Err(reason) => {
                     tracing::error!("{reason}");
@@ -63,6 +68,10 @@ mod imp {
             let pipeline = gst::Pipeline::new();
             self.time.get()?.apply_to(&pipeline);
             pipeline.connect_deep_element_added(|_, _, element| prepare_element(element));
+            if publisher::announces() {
+                media.take_pipeline(&pipeline);
+                return Some(pipeline);
+            }
             // One that failed or was ended stays with its readers; the next one is given another.
             let ended = self.media.made(media);
             pipeline.bus().expect("a pipeline has a bus").set_sync_handler({
@@ -90,6 +99,9 @@ mod imp {
 
         fn media_configure(&self, media: &RTSPMedia) {
             self.parent_media_configure(media);
+            if publisher::announces() {
+                return publisher::configure(media);
+            }
             let (Some(feed), Some(time), Some(traffics)) =
                 (self.feed.get(), self.time.get(), self.traffics.get())
             else {

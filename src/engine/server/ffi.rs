@@ -6,7 +6,7 @@ use crate::engine::feed::Taken;
 use gio::prelude::*;
 use glib::translate::*;
 use gst_rtsp::{RTSPHeaderField, RTSPLowerTrans, RTSPMethod};
-use gst_rtsp_server::{RTSPClient, RTSPContext, RTSPStream, RTSPStreamTransport};
+use gst_rtsp_server::{RTSPClient, RTSPContext, RTSPMedia, RTSPStream, RTSPStreamTransport};
 use gst_rtsp_server_sys as sys;
 use std::ffi::{CStr, c_char};
 use std::net::IpAddr;
@@ -378,6 +378,26 @@ pub fn set_request_header(context: &RTSPContext, field: RTSPHeaderField, value: 
             gst_rtsp_sys::gst_rtsp_message_add_header(request, field.into_glib(), value.to_glib_none().0);
         }
     }
+}
+
+/// The body of the request; none where it has none.
+pub fn request_body(context: &RTSPContext) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: `request` is a message or null; the body belongs to it and is copied at once.
+    unsafe {
+        let request = (*context.to_glib_none().0).request;
+        if request.is_null() {
+            return None;
+        }
+        gst_rtsp_sys::gst_rtsp_message_get_body(request, &mut data, &mut size);
+        (!data.is_null()).then(|| std::slice::from_raw_parts(data, size as usize).to_vec())
+    }
+}
+
+/// The media that the request belongs to, once the library has found it.
+pub fn media(context: &RTSPContext) -> Option<RTSPMedia> {
+    // SAFETY: `media` is a media or null; a reference of our own is taken.
+    unsafe { from_glib_none((*context.to_glib_none().0).media) }
 }
 
 /// Sends the context's response, which has to be a response already; it is empty afterwards.

@@ -18,6 +18,7 @@ mod key_frames;
 mod lockout;
 mod meter;
 mod peer;
+mod publisher;
 mod readers;
 mod receiver_reports;
 mod refusals;
@@ -35,6 +36,7 @@ pub use refusals::Refusal;
 use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
+use super::ingest::Ingest;
 use super::state::{LockOut, LockOuts, RefusalReason, ServerError};
 use crate::config::{AddressRules, Config, Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
@@ -115,6 +117,8 @@ pub struct Mount {
     pub stream: String,
     pub path: String,
     pub feed: Arc<Feed>,
+    /// Where those who publish send to.
+    pub ingest: Arc<Ingest>,
     /// How it may be read.
     pub transports: Vec<ReaderTransport>,
 }
@@ -399,12 +403,13 @@ impl Server {
         }
     }
 
-    /// Serves a stream's feed at its path.
-    pub fn mount(&self, stream: &StreamConfig, feed: &Arc<Feed>) {
+    /// Serves a stream's feed at its path, and takes in there what is published.
+    pub fn mount(&self, stream: &StreamConfig, feed: &Arc<Feed>, ingest: &Arc<Ingest>) {
         let mount = Mount {
             stream: stream.id.clone(),
             path: stream.path.clone(),
             feed: feed.clone(),
+            ingest: ingest.clone(),
             transports: stream.transports.clone(),
         };
         self.mounts.0.lock().unwrap().insert(stream.path.clone(), mount);
@@ -630,6 +635,9 @@ impl Door {
 
     /// Also whether there is a seat for one that begins.
     fn answer_setup(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        if publisher::is_of_publisher(context) {
+            return self.answer_publisher(client, context);
+        }
         let answer = self.answer(client, context);
         let Some(mount) = self.mount(context).filter(|_| answer == RTSPStatusCode::Ok) else { return answer };
         if context.session().is_some() {
@@ -642,10 +650,33 @@ impl Door {
         }
     }
 
+    /// One who wants to send, and not to read.
+    fn answer_publisher(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let user = self.auth.user_of(client);
+        let address = ffi::peer_address(context).unwrap_or_default();
+        if let Err(reason) = self.gate.check(&address, user.as_deref()) {
+            return self.refuse(context, reason);
+        }
+        let Some(mount) = self.mount(context) else { return RTSPStatusCode::Ok };
+        match mount.ingest.check(&publisher::publisher(context, user)) {
+            Ok(()) => RTSPStatusCode::Ok,
+            Err(taken) => self.refuse(context, RefusalReason::PublisherThere { address: taken.by.address }),
+        }
+    }
+
+    fn begin_to_publish(&self, client: &RTSPClient, context: &RTSPContext) -> RTSPStatusCode {
+        let Some(mount) = self.mount(context) else { return RTSPStatusCode::Ok };
+        match publisher::begin(context, &mount, self.auth.user_of(client), &self.sessions) {
+            Ok(()) => RTSPStatusCode::Ok,
+            Err(reason) => self.refuse(context, reason),
+        }
+    }
+
     fn refuse(&self, context: &RTSPContext, reason: RefusalReason) -> RTSPStatusCode {
         let answer = match reason {
             RefusalReason::SourceNotDelivering => RTSPStatusCode::ServiceUnavailable,
             RefusalReason::KeptAway { .. } => RTSPStatusCode::Forbidden,
+            RefusalReason::PublisherThere { .. } => RTSPStatusCode::MethodNotValidInThisState,
             _ => FULL,
         };
         self.refusals.tell(context, reason);
@@ -661,6 +692,22 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
     client.connect_pre_setup_request({
         let door = door.clone();
         move |client, context| door.answer_setup(client, context)
+    });
+    client.connect_pre_announce_request({
+        let door = door.clone();
+        move |client, context| door.answer_publisher(client, context)
+    });
+    client.connect_pre_record_request({
+        let (door, news) = (door.clone(), news.clone());
+        move |client, context| {
+            let answer = door.begin_to_publish(client, context);
+            if answer == RTSPStatusCode::Ok
+                && let Some(session) = context.session().and_then(|session| session.sessionid())
+            {
+                news.publishing(&session);
+            }
+            answer
+        }
     });
     let begun = Arc::new(Mutex::new(Vec::new()));
     client.connect_setup_request({
@@ -735,11 +782,16 @@ mod tests {
     fn controls_belong_to_the_mount_above_them() {
         let (commands, _inbox) = std::sync::mpsc::channel();
         gst::init().unwrap();
-        let feed = Feed::new(commands).unwrap();
+        let feed = Feed::new(commands.clone()).unwrap();
         let mounts = Mounts::default();
         for (path, stream) in [("/lobby", "a"), ("/lobby/sub", "b")] {
-            let mount =
-                Mount { stream: stream.into(), path: path.into(), feed: feed.clone(), transports: vec![] };
+            let mount = Mount {
+                stream: stream.into(),
+                path: path.into(),
+                feed: feed.clone(),
+                ingest: Ingest::new(commands.clone()),
+                transports: vec![],
+            };
             mounts.0.lock().unwrap().insert(path.into(), mount);
         }
         let stream = |path| mounts.find(path).map(|mount| mount.stream);

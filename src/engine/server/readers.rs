@@ -147,7 +147,8 @@ impl Reports {
     }
 }
 
-fn session_of(context: &RTSPContext) -> Option<String> {
+/// The session of a request, where it has one.
+pub fn session_of(context: &RTSPContext) -> Option<String> {
     context.session()?.sessionid().map(String::from)
 }
 

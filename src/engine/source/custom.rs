@@ -5,7 +5,7 @@
 //! ```
 //! Whatever it brings, raw or encoded, live or not, is decoded and put on a time line that only rises.
 
-use super::relay::{Line, put_on_line};
+use super::entry::{Line, put_on_line};
 use super::{Event, Notify};
 use crate::config::CustomSource;
 use crate::engine::elements::make;

@@ -3,8 +3,10 @@
 //! for, it writes to a track, at the time of its pictures.
 
 mod custom;
+mod entry;
 mod file;
 mod pattern;
+mod published;
 mod relay;
 pub mod retry;
 mod slate;
@@ -12,6 +14,7 @@ mod steady;
 
 pub use custom::check as check_pipeline;
 
+use super::ingest::Ingest;
 use super::pipeline::Format;
 use super::sound::Track;
 use super::state::{CustomError, RelayError, StreamError};
@@ -52,18 +55,21 @@ pub enum Source {
     File(file::Files),
     Relay(relay::Relay),
     Custom(custom::Custom),
+    Published(published::Published),
     /// In the place of one that is lost.
     Slate(slate::Slate),
 }
 
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
-    /// there is said at once. `password` is that of a relay. Without a track sound is not even decoded.
+    /// there is said at once, and where nobody publishes. `password` is that of a relay. Without a track sound is not
+    /// even decoded.
     pub fn new(
         config: &config::Source,
         rendition: &Rendition,
         password: Option<&Password>,
         sound: Option<&Arc<Track>>,
+        ingest: &Ingest,
         notify: Notify,
     ) -> Result<Self, StreamError> {
         match config {
@@ -75,6 +81,7 @@ impl Source {
                 relay::Relay::new(relay, password, sound, notify).map(Self::Relay)
             }
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
+            config::Source::Published(_) => published::Published::new(ingest, sound).map(Self::Published),
         }
     }
 
@@ -95,6 +102,7 @@ impl Source {
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
             Self::Custom(custom) => custom.bin(),
+            Self::Published(published) => published.bin(),
         }
     }
 
@@ -105,6 +113,7 @@ impl Source {
             Self::Pattern(pattern) => Some(pattern.has_sound()),
             Self::File(files) => files.has_sound(),
             Self::Relay(relay) => relay.has_sound(),
+            Self::Published(published) => Some(published.has_sound()),
         }
     }
 
@@ -116,6 +125,7 @@ impl Source {
         match self {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.wake(),
+            Self::Published(published) => published.wake(),
         }
     }
 
@@ -124,6 +134,15 @@ impl Source {
         match self {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => {}
             Self::Relay(relay) => relay.sleep(),
+            Self::Published(published) => published.sleep(),
+        }
+    }
+
+    /// Whether what it shows is still sent, where it comes from a publisher.
+    pub fn is_up_to_date(&self, ingest: &Ingest) -> bool {
+        match self {
+            Self::Published(published) => published.is_of(ingest),
+            _ => true,
         }
     }
 
@@ -134,6 +153,7 @@ impl Source {
             Self::Pattern(pattern) => pattern.shut_down(),
             Self::File(files) => files.shut_down(),
             Self::Relay(relay) => relay.sleep(),
+            Self::Published(published) => published.sleep(),
         }
     }
 
@@ -157,8 +177,8 @@ impl Source {
     /// What can be chosen from is known.
     pub fn offered(&mut self, streams: &gst::StreamCollection) -> Result<(), StreamError> {
         match self {
-            Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.offered(streams),
+            _ => Ok(()),
         }
     }
 
@@ -171,7 +191,7 @@ impl Source {
     ) -> Result<(), StreamError> {
         match self {
             Self::Pattern(_) | Self::Slate(_) => Err(StreamError::from_message(error)),
-            Self::Custom(_) => Err(match missing_plugin {
+            Self::Custom(_) | Self::Published(_) => Err(match missing_plugin {
                 Some(description) => StreamError::MissingPlugin { description },
                 None => StreamError::from_message(error),
             }),

@@ -1,8 +1,7 @@
 //! Another stream, over the network.
 //!
 //! ```text
-//! connection-3: uridecodebin3 ─┬► convert ► deinterlace ► turn
-//!                              └► tap, for the sound
+//! connection-3: uridecodebin3 ► entry
 //! ```
 //! `uridecodebin3` rather than `uridecodebin`: only with it GStreamer uses its present HLS and DASH elements,
 //! and streams are chosen before they are decoded, so that sound is not fetched where it is not served.
@@ -11,17 +10,17 @@
 //! elements of the network look up names, connect, or say goodbye while their state is changed, and some of
 //! them hang; the rest of the graph never waits for them, and what hangs is left behind.
 
-use super::steady::Steady;
+use super::entry::Entry;
 use super::{Event, Notify, wait_for_decoders};
 use crate::config::{Password, Place, RelaySource, Transport};
 use crate::engine::elements::{end, make};
-use crate::engine::sound::{self, Tap, Track};
+use crate::engine::sound::Track;
 use crate::engine::state::{RelayError, StreamError};
 use gst::prelude::*;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long packets of UDP wait for one that overtook them. Over TCP none does, and nothing waits.
@@ -39,10 +38,8 @@ const USER_AGENT: &str = concat!("Headwater/", env!("CARGO_PKG_VERSION"));
 
 /// Another stream that is watched.
 pub struct Relay {
-    bin: gst::Bin,
     /// What connections are linked to.
-    entry: gst::Pad,
-    sound: Option<SoundEntry>,
+    entry: Entry,
     /// Whether there is sound, once that is known.
     has_sound: Option<bool>,
     /// By the server of the present connection.
@@ -60,12 +57,6 @@ pub struct Relay {
 struct Described {
     pictures: AtomicBool,
     sound: AtomicBool,
-}
-
-/// What the sound of connections is linked to.
-struct SoundEntry {
-    pad: gst::Pad,
-    tap: Tap,
 }
 
 struct Connection {
@@ -87,25 +78,8 @@ impl Relay {
             let reason = RelayError::PasswordUnknown { user: config.user.clone() };
             return Err(StreamError::Relay { address: config.address.clone(), reason });
         }
-        let convert = make("videoconvert", "convert")?;
-        // Both do nothing unless the stream says that it is interlaced, or turned.
-        let deinterlace = make("deinterlace", "deinterlace")?;
-        let turn = make("videoflip", "turn")?;
-        turn.set_property_from_str("video-direction", "auto");
-        let bin = gst::Bin::with_name("source");
-        let chain = [&convert, &deinterlace, &turn];
-        bin.add_many(chain).map_err(StreamError::internal)?;
-        gst::Element::link_many(chain).map_err(StreamError::internal)?;
-        let end = turn.static_pad("src").expect("videoflip has a source pad");
-        let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
-        bin.add_pad(&pad).map_err(StreamError::internal)?;
-        let line = Line::new();
-        put_on_line(&pad, line.clone());
-        let sound = sound.map(|track| add_sound(&bin, track, line)).transpose()?;
         Ok(Self {
-            bin,
-            entry: convert.static_pad("sink").expect("videoconvert has a sink pad"),
-            sound,
+            entry: Entry::new(sound)?,
             has_sound: None,
             described: Arc::default(),
             config: config.clone(),
@@ -117,7 +91,7 @@ impl Relay {
     }
 
     pub fn bin(&self) -> &gst::Bin {
-        &self.bin
+        self.entry.bin()
     }
 
     /// Connects, unless it is connected.
@@ -125,17 +99,15 @@ impl Relay {
         if self.connection.is_some() {
             return Ok(());
         }
-        if let Some(sound) = &self.sound {
-            sound.tap.open();
-        }
+        self.entry.open();
         let number = self.next;
         self.next += 1;
         self.described = Arc::default();
         let element = self.make_connection(number)?;
-        self.bin.add(&element).map_err(StreamError::internal)?;
+        self.bin().add(&element).map_err(StreamError::internal)?;
         // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
         element.set_locked_state(true);
-        element.set_base_time(self.bin.base_time().unwrap_or_default());
+        element.set_base_time(self.bin().base_time().unwrap_or_default());
         let opened = element.clone();
         // Why it fails comes as a message.
         spawn("open relay", move || {
@@ -148,7 +120,7 @@ impl Relay {
     fn make_connection(&self, number: u64) -> Result<gst::Element, StreamError> {
         let element = make("uridecodebin3", &format!("connection-{number}"))?;
         element.set_property("uri", &self.config.address);
-        let wants_sound = self.sound.is_some();
+        let wants_sound = self.entry.takes_sound();
         element.set_property("caps", super::decoded(wants_sound));
         let (config, password, described) =
             (self.config.clone(), self.password.clone(), self.described.clone());
@@ -164,39 +136,17 @@ impl Relay {
                 kind.contains(gst::StreamType::VIDEO) || wants_sound && kind.contains(gst::StreamType::AUDIO);
             Some(i32::from(is_wanted).to_value())
         });
-        let (entry, notify) = (self.entry.downgrade(), self.notify.clone());
-        let sound_entry = self.sound.as_ref().map(|sound| sound.pad.downgrade());
-        element.connect_pad_added(move |_, pad| {
-            if pad.direction() != gst::PadDirection::Src {
-                return;
-            }
-            if super::is_sound(pad) {
-                let entry = sound_entry.as_ref().and_then(glib::WeakRef::upgrade);
-                if let Some(entry) = entry.filter(|entry| !entry.is_linked()) {
-                    // The end of the pictures tells.
-                    swallow_end(pad, || ());
-                    let _ = pad.link(&entry);
-                }
-                return;
-            }
-            // A second picture has nowhere to go, and is not wanted.
-            if let Some(entry) = entry.upgrade().filter(|entry| !entry.is_linked()) {
-                let notify = notify.clone();
-                swallow_end(pad, move || notify(Event::Ended { connection: number }));
-                let _ = pad.link(&entry);
-            }
-        });
+        let notify = self.notify.clone();
+        self.entry.link(&element, move || notify(Event::Ended { connection: number }));
         Ok(element)
     }
 
     /// Disconnects. A sleeping stream costs nobody anything, the other server neither.
     pub fn sleep(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        if let Some(sound) = &self.sound {
-            sound.tap.close();
-        }
+        self.entry.close();
         // What it says from now on is heard by nobody.
-        let _ = self.bin.remove(&connection.element);
+        let _ = self.bin().remove(&connection.element);
         let (ended, wait) = mpsc::channel();
         let closing = spawn("close relay", move || {
             if let Some(bin) = connection.element.downcast_ref::<gst::Bin>() {
@@ -379,99 +329,6 @@ fn with_login(address: &str, user: &str, password: &Password) -> String {
     let escape = |text: &str| glib::uri_escape_string(text, None::<&str>, false);
     let login = format!("://{}:{}@", escape(user), escape(password.reveal()));
     address.replacen("://", &login, 1)
-}
-
-/// The end of a connection is no end of the stream: it is told, and goes no further.
-fn swallow_end(pad: &gst::Pad, tell: impl Fn() + Send + Sync + 'static) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
-            tell();
-            return gst::PadProbeReturn::Drop;
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// What the time stamps of a connection are read with.
-pub(super) struct Line {
-    steady: Steady,
-    segment: gst::FormattedSegment<gst::ClockTime>,
-    /// No picture of this connection has come yet.
-    is_new: bool,
-    /// From the connection's running time to where the last picture was placed, in nanoseconds; none before there
-    /// was one.
-    shift: Option<gst::ClockTimeDiff>,
-}
-
-impl Line {
-    pub(super) fn new() -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self {
-            steady: Steady::default(),
-            segment: gst::FormattedSegment::new(),
-            is_new: true,
-            shift: None,
-        }))
-    }
-}
-
-fn add_sound(bin: &gst::Bin, track: &Arc<Track>, line: Arc<Mutex<Line>>) -> Result<SoundEntry, StreamError> {
-    // Sound is placed as the pictures of the same connection are.
-    let place = move |running: gst::ClockTime| match line.lock().unwrap().shift {
-        Some(shift) => {
-            let place = u64::try_from(running.nseconds() as i64 + shift).unwrap_or(0);
-            sound::Place::At(gst::ClockTime::from_nseconds(place), None)
-        }
-        None => sound::Place::NotYet,
-    };
-    let tap = Tap::new(track, place, || ())?;
-    Ok(SoundEntry { pad: tap.add_to(bin)?, tap })
-}
-
-/// Rewrites segments and time stamps.
-pub(super) fn put_on_line(pad: &gst::GhostPad, line: Arc<Mutex<Line>>) {
-    let start = Instant::now();
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
-        let mut line = line.lock().unwrap();
-        match &mut info.data {
-            Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::StreamStart(_) => {
-                    line.is_new = true;
-                    line.shift = None;
-                }
-                gst::EventView::Segment(new) => {
-                    if let Some(new) = new.segment().downcast_ref::<gst::ClockTime>() {
-                        line.segment = new.clone();
-                        *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
-                    }
-                }
-                _ => {}
-            },
-            Some(gst::PadProbeData::Buffer(buffer)) => {
-                if std::mem::take(&mut line.is_new) {
-                    line.steady.begin(is_live(pad.upcast_ref()));
-                }
-                let time = buffer.pts().and_then(|pts| line.segment.to_running_time(pts));
-                let arrival = gst::ClockTime::try_from(start.elapsed()).unwrap_or_default();
-                let Some(place) = line.steady.place(time, arrival) else {
-                    return gst::PadProbeReturn::Drop;
-                };
-                if let Some(time) = time {
-                    line.shift = Some(place.nseconds() as i64 - time.nseconds() as i64);
-                }
-                let buffer = buffer.make_mut();
-                buffer.set_pts(place);
-                buffer.set_dts(gst::ClockTime::NONE);
-            }
-            _ => {}
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// Whether what comes to this pad comes when it does, and not when it is taken.
-fn is_live(pad: &gst::Pad) -> bool {
-    let mut latency = gst::query::Latency::new();
-    pad.query(&mut latency) && latency.result().0
 }
 
 /// Why a connection failed, as far as GStreamer says so; the error is what it says where that is not plain.

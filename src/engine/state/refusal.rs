@@ -52,6 +52,12 @@ pub enum RefusalReason {
     NoSuchStream,
     #[error("the source delivers nothing now")]
     SourceNotDelivering,
+    /// It wanted to send into a stream whose pictures come from elsewhere.
+    #[error("this stream takes nothing from outside")]
+    NotPublished,
+    /// It wanted to send where somebody else does.
+    #[error("{address} is sending already")]
+    PublisherThere { address: String },
     /// After too many failed logins.
     #[error("locked out after too many failed logins")]
     LockedOut { until: SystemTime },

@@ -13,8 +13,8 @@ use super::toasts;
 use super::video_files;
 use crate::config::{
     Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
-    Place, Problem, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate, Sound, Source,
-    StreamConfig, StreamField, Transport, relay_key, suggest_path,
+    Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate,
+    Sound, Source, StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -41,6 +41,7 @@ enum Kind {
     File,
     Relay,
     Custom,
+    Published,
 }
 
 mod imp {
@@ -92,6 +93,8 @@ mod imp {
         #[template_child]
         pub path_problem: TemplateChild<ProblemRow>,
         #[template_child]
+        pub publish_row: TemplateChild<adw::ActionRow>,
+        #[template_child]
         pub protect_row: TemplateChild<adw::SwitchRow>,
 
         pub control: OnceCell<Control>,
@@ -117,6 +120,7 @@ mod imp {
             class.install_action("add.pattern", None, |dialog, _, _| dialog.show_form(Kind::Pattern));
             class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
             class.install_action("add.relay", None, |dialog, _, _| dialog.show_form(Kind::Relay));
+            class.install_action("add.published", None, |dialog, _, _| dialog.show_form(Kind::Published));
             class.install_action("add.custom", None, |dialog, _, _| dialog.show_form(Kind::Custom));
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
@@ -153,6 +157,12 @@ mod imp {
                     gettext("Another Stream"),
                     gettext("A camera or server in the network, by its address"),
                     "add.relay",
+                ),
+                (
+                    "network-receive-symbolic",
+                    gettext("Sent by a Program"),
+                    gettext("What OBS, ffmpeg or an encoder sends to the stream’s own address"),
+                    "add.published",
                 ),
                 (
                     "utilities-terminal-symbolic",
@@ -285,12 +295,14 @@ impl AddDialog {
             Kind::File => gettext("Video File"),
             Kind::Relay => gettext("Another Stream"),
             Kind::Custom => gettext("Custom Pipeline"),
+            Kind::Published => gettext("Sent by a Program"),
         });
         imp.pattern_row.set_visible(kind == Kind::Pattern);
         imp.file_row.set_visible(kind == Kind::File);
         imp.address_row.set_visible(kind == Kind::Relay);
         imp.pipeline_row.set_visible(kind == Kind::Custom);
         imp.login_group.set_visible(kind == Kind::Relay);
+        imp.publish_row.set_visible(kind == Kind::Published);
         self.set_default_widget(Some(&*imp.add_button));
         self.fill_in();
         imp.navigation.push_by_tag("form");
@@ -336,15 +348,20 @@ impl AddDialog {
             files => files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join("\n"),
         });
         drop(files);
-        imp.protect_row.set_subtitle(&match self.protection() {
-            Some(protection) => protection.words(),
-            None => gettext("Anyone who can reach the address can watch"),
+        let protection = self.protection().map(|protection| protection.words()).unwrap_or_default();
+        imp.publish_row.set_subtitle(&protection);
+        imp.protect_row.set_subtitle(&match imp.protect_row.is_active() {
+            true => protection,
+            false => gettext("Anyone who can reach the address can watch"),
         });
         self.check();
     }
 
+    /// Whoever sends logs in, whether those who watch have to or not.
     fn protection(&self) -> Option<Protection> {
-        self.imp().protect_row.is_active().then(|| Protection::new(self.control()))
+        let imp = self.imp();
+        let is_needed = imp.protect_row.is_active() || imp.kind.get() == Kind::Published;
+        is_needed.then(|| Protection::new(self.control()))
     }
 
     fn check(&self) {
@@ -367,6 +384,7 @@ impl AddDialog {
                 place.map_or_else(|| gettext("Camera"), |place| place.host)
             }
             Kind::Custom => gettext("Pipeline"),
+            Kind::Published => gettext("Live"),
         }
     }
 
@@ -394,11 +412,14 @@ impl AddDialog {
                 let pipeline = imp.pipeline_row.text().trim().to_owned();
                 (Source::Custom(CustomSource { pipeline }), vec![])
             }
+            Kind::Published => (Source::Published(PublishedSource {}), vec![]),
         };
         let protection = self.protection();
-        let read = match &protection {
-            Some(protection) => Readers::Users(vec![protection.user.clone()]),
-            None => Readers::Anyone,
+        let guest = protection.as_ref().map(|protection| Readers::Users(vec![protection.user.clone()]));
+        let access = Access {
+            read: guest.clone().filter(|_| imp.protect_row.is_active()).unwrap_or(Readers::Anyone),
+            publish: guest.filter(|_| imp.kind.get() == Kind::Published),
+            schemes: vec![Scheme::Digest],
         };
         let stream = StreamConfig {
             id: glib::uuid_string_random().into(),
@@ -406,7 +427,7 @@ impl AddDialog {
             path: imp.path_row.text().trim().to_owned(),
             enabled: true,
             source,
-            access: Access { read, schemes: vec![Scheme::Digest] },
+            access,
             renditions,
             readers_limit: None,
             overlays: vec![],
@@ -450,7 +471,8 @@ impl AddDialog {
         let imp = self.imp();
         let has_user = !imp.user_row.text().trim().is_empty();
         match (imp.kind.get(), has_user, imp.password_row.text().is_empty()) {
-            (Kind::Pattern | Kind::File | Kind::Custom, ..) | (Kind::Relay, false, true) => None,
+            (Kind::Pattern | Kind::File | Kind::Custom | Kind::Published, ..)
+            | (Kind::Relay, false, true) => None,
             (Kind::Relay, false, false) => Some(gettext("Write the user of this password.")),
             (Kind::Relay, true, true) => Some(gettext("Write the password of this user.")),
             (Kind::Relay, true, false) => password_row::problem(&imp.password_row),

@@ -349,9 +349,7 @@ impl UserPage {
         let changed = control.change(|config| {
             config.users.retain(|known| known.name != user);
             for stream in &mut config.streams {
-                if let Readers::Users(users) = &mut stream.access.read {
-                    users.retain(|name| *name != user);
-                }
+                stream.access.forget(&user);
             }
         });
         let changed = changed.await;

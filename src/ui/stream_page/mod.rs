@@ -13,6 +13,7 @@ mod loss_group;
 mod overlay_group;
 mod picture_group;
 mod preset_row;
+mod publish_group;
 mod relay_rows;
 mod sound_group;
 mod source_group;
@@ -42,6 +43,7 @@ use limits_group::LimitsGroup;
 use loss_group::LossGroup;
 use overlay_group::OverlayGroup;
 use picture_group::PictureGroup;
+use publish_group::PublishGroup;
 use sound_group::SoundGroup;
 use source_group::SourceGroup;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -53,6 +55,7 @@ struct Groups {
     addresses: AddressRows,
     identity: IdentityGroup,
     source: SourceGroup,
+    publish: PublishGroup,
     picture: PictureGroup,
     sound: SoundGroup,
     overlays: OverlayGroup,
@@ -198,6 +201,7 @@ impl StreamPage {
             addresses: AddressRows::new(&form, &imp.summary),
             identity: IdentityGroup::new(&form),
             source: SourceGroup::new(&form),
+            publish: PublishGroup::new(&form),
             picture: PictureGroup::new(&form),
             sound: SoundGroup::new(&form),
             overlays: OverlayGroup::new(&form),
@@ -210,6 +214,7 @@ impl StreamPage {
         for group in [
             &groups.identity.widget,
             &groups.source.widget,
+            &groups.publish.widget,
             &groups.picture.widget,
             &groups.sound.widget,
             &groups.overlays.widget,
@@ -238,6 +243,7 @@ impl StreamPage {
         page.show_state();
         page.show_encoding();
         page.show_access();
+        page.show_publisher();
         page
     }
 
@@ -299,6 +305,7 @@ impl StreamPage {
             ("sound", Self::show_encoding),
             ("viewers", Self::show_waiting),
             ("access", Self::show_access),
+            ("publisher", Self::show_publisher),
         ] {
             let weak = self.downgrade();
             let handler = stream.connect_notify_local(Some(property), move |_, _| {
@@ -338,6 +345,7 @@ impl StreamPage {
         let groups = self.groups();
         groups.identity.show(&stream);
         groups.source.show(&stream);
+        groups.publish.show(&stream);
         groups.picture.show(&stream);
         groups.sound.show(&stream);
         groups.overlays.show(&stream);
@@ -355,6 +363,7 @@ impl StreamPage {
             self.action_set_enabled(action, reachable);
         }
         self.groups().addresses.show();
+        self.groups().publish.show_command();
     }
 
     fn show_state(&self) {
@@ -376,6 +385,10 @@ impl StreamPage {
 
     fn show_access(&self) {
         self.groups().access.show_state(&self.form().stream().access());
+    }
+
+    fn show_publisher(&self) {
+        self.groups().publish.show_publisher();
     }
 
     /// Says what the changes that wait would do to those who watch.

@@ -145,7 +145,7 @@ async fn keep_password(form: &Form, toast: &impl IsA<gtk::Widget>, password: Pas
 fn edit(stream: &mut StreamConfig, change: impl FnOnce(&mut RelaySource)) {
     let mut relay = match &stream.source {
         Source::Relay(relay) => relay.clone(),
-        Source::Pattern(_) | Source::File(_) | Source::Custom(_) => RelaySource::default(),
+        _ => RelaySource::default(),
     };
     change(&mut relay);
     stream.source = Source::Relay(relay);

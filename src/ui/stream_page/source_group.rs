@@ -4,7 +4,9 @@ use super::choice_row::ChoiceRow;
 use super::custom_row::CustomRow;
 use super::form::Form;
 use super::relay_rows::RelayRows;
-use crate::config::{FileSource, PATTERNS, PatternSound, PatternSource, Source, StreamConfig};
+use crate::config::{
+    FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource, Source, StreamConfig,
+};
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::video_files;
 use crate::words;
@@ -19,6 +21,7 @@ enum Kind {
     File,
     Relay,
     Custom,
+    Published,
 }
 
 pub struct SourceGroup {
@@ -46,6 +49,7 @@ impl SourceGroup {
             (Kind::Pattern, gettext("Test Pattern")),
             (Kind::File, gettext("Video File")),
             (Kind::Relay, gettext("Another Stream")),
+            (Kind::Published, gettext("Sent by a Program")),
             (Kind::Custom, gettext("Custom Pipeline")),
         ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
@@ -56,6 +60,7 @@ impl SourceGroup {
             // It is one as soon as it has an address.
             Kind::Relay => relay_rows.ask(),
             Kind::Custom => custom_row.ask(),
+            Kind::Published => publish(&chosen),
         });
 
         let chosen = form.clone();
@@ -117,6 +122,7 @@ impl SourceGroup {
             Source::File(_) => Kind::File,
             Source::Relay(_) => Kind::Relay,
             Source::Custom(_) => Kind::Custom,
+            Source::Published(_) => Kind::Published,
         };
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
@@ -129,7 +135,7 @@ impl SourceGroup {
                 self.show_files(&[]);
             }
             Source::File(source) => self.show_files(&source.locations),
-            Source::Relay(_) | Source::Custom(_) => self.show_files(&[]),
+            _ => self.show_files(&[]),
         }
         self.relay.show(stream);
         self.custom.show(stream);
@@ -213,6 +219,15 @@ fn set_source(form: &Form, source: Source) {
     form.choose(move |stream| stream.source = source.clone());
 }
 
+/// Whoever may watch it with a password may send into it, where nobody else was named.
+fn publish(form: &Form) {
+    form.choose(|stream| {
+        stream.source = Source::Published(PublishedSource {});
+        let readers = &stream.access.read;
+        stream.access.publish.get_or_insert_with(|| readers.clone());
+    });
+}
+
 /// Asks for files, which come after those that are there; the first ones make it a source of files.
 fn add_files(form: &Form) {
     let form = form.clone();
@@ -231,7 +246,7 @@ fn change_files(form: &Form, change: impl Fn(&mut Vec<PathBuf>) + 'static) {
     form.choose(move |stream| {
         let mut locations = match &stream.source {
             Source::File(source) => source.locations.clone(),
-            Source::Pattern(_) | Source::Relay(_) | Source::Custom(_) => Vec::new(),
+            _ => Vec::new(),
         };
         change(&mut locations);
         stream.source = Source::File(FileSource { locations });

@@ -344,6 +344,7 @@ pub fn look(state: &StreamState) -> (&'static str, &'static str) {
         StreamState::Starting => ("content-loading-symbolic", "dim-label"),
         StreamState::Ready => ("weather-clear-night-symbolic", "dim-label"),
         StreamState::Live => ("media-record-symbolic", "success"),
+        state if state.awaits_publisher() => ("network-receive-symbolic", "dim-label"),
         StreamState::Reconnecting { .. } => ("dialog-warning-symbolic", "warning"),
         StreamState::Failed { .. } => ("dialog-error-symbolic", "error"),
     }

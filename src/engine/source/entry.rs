@@ -1,0 +1,192 @@
+//! What comes and goes is linked to this: the connections of a relay, and those who publish. What they bring is put on
+//! one line of time.
+//!
+//! ```text
+//! pictures ► convert ► deinterlace ► turn
+//! sound    ► tap
+//! ```
+
+use super::steady::Steady;
+use crate::engine::elements::make;
+use crate::engine::sound::{self, Tap, Track};
+use crate::engine::state::StreamError;
+use gst::prelude::*;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// The elements that stay.
+pub struct Entry {
+    bin: gst::Bin,
+    pictures: gst::Pad,
+    sound: Option<SoundEntry>,
+}
+
+struct SoundEntry {
+    pad: gst::Pad,
+    tap: Tap,
+}
+
+impl Entry {
+    /// Without a track sound is not taken.
+    pub fn new(sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
+        let convert = make("videoconvert", "convert")?;
+        // Both do nothing unless the stream says that it is interlaced, or turned.
+        let deinterlace = make("deinterlace", "deinterlace")?;
+        let turn = make("videoflip", "turn")?;
+        turn.set_property_from_str("video-direction", "auto");
+        let bin = gst::Bin::with_name("source");
+        let chain = [&convert, &deinterlace, &turn];
+        bin.add_many(chain).map_err(StreamError::internal)?;
+        gst::Element::link_many(chain).map_err(StreamError::internal)?;
+        let end = turn.static_pad("src").expect("videoflip has a source pad");
+        let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
+        bin.add_pad(&pad).map_err(StreamError::internal)?;
+        let line = Line::new();
+        put_on_line(&pad, line.clone());
+        let sound = sound.map(|track| add_sound(&bin, track, line)).transpose()?;
+        let pictures = convert.static_pad("sink").expect("videoconvert has a sink pad");
+        Ok(Self { bin, pictures, sound })
+    }
+
+    pub fn bin(&self) -> &gst::Bin {
+        &self.bin
+    }
+
+    pub fn takes_sound(&self) -> bool {
+        self.sound.is_some()
+    }
+
+    /// Links what a decoder brings: the first picture, and the first sound where it is taken. `ended` is called when
+    /// there are no more pictures, on a streaming thread.
+    pub fn link(&self, decoder: &gst::Element, ended: impl Fn() + Clone + Send + Sync + 'static) {
+        let pictures = self.pictures.downgrade();
+        let sound = self.sound.as_ref().map(|sound| sound.pad.downgrade());
+        decoder.connect_pad_added(move |_, pad| {
+            if pad.direction() != gst::PadDirection::Src {
+                return;
+            }
+            let is_sound = super::is_sound(pad);
+            let entry = match is_sound {
+                true => sound.as_ref().and_then(glib::WeakRef::upgrade),
+                false => pictures.upgrade(),
+            };
+            // A second picture has nowhere to go, and is not wanted.
+            let Some(entry) = entry.filter(|entry| !entry.is_linked()) else { return };
+            let ended = ended.clone();
+            // The end of the pictures tells.
+            swallow_end(pad, move || {
+                if !is_sound {
+                    ended();
+                }
+            });
+            let _ = pad.link(&entry);
+        });
+    }
+
+    /// To be called before something comes.
+    pub fn open(&self) {
+        if let Some(sound) = &self.sound {
+            sound.tap.open();
+        }
+    }
+
+    /// From now on sound is thrown away, and nobody waits here.
+    pub fn close(&self) {
+        if let Some(sound) = &self.sound {
+            sound.tap.close();
+        }
+    }
+}
+
+/// The end of a connection is no end of the stream: it is told, and goes no further.
+fn swallow_end(pad: &gst::Pad, tell: impl Fn() + Send + Sync + 'static) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+            tell();
+            return gst::PadProbeReturn::Drop;
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// What the time stamps of a connection are read with.
+pub(super) struct Line {
+    steady: Steady,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    /// No picture of this connection has come yet.
+    is_new: bool,
+    /// From the connection's running time to where the last picture was placed, in nanoseconds; none before there
+    /// was one.
+    shift: Option<gst::ClockTimeDiff>,
+}
+
+impl Line {
+    pub(super) fn new() -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            steady: Steady::default(),
+            segment: gst::FormattedSegment::new(),
+            is_new: true,
+            shift: None,
+        }))
+    }
+}
+
+fn add_sound(bin: &gst::Bin, track: &Arc<Track>, line: Arc<Mutex<Line>>) -> Result<SoundEntry, StreamError> {
+    // Sound is placed as the pictures of the same connection are.
+    let place = move |running: gst::ClockTime| match line.lock().unwrap().shift {
+        Some(shift) => {
+            let place = u64::try_from(running.nseconds() as i64 + shift).unwrap_or(0);
+            sound::Place::At(gst::ClockTime::from_nseconds(place), None)
+        }
+        None => sound::Place::NotYet,
+    };
+    let tap = Tap::new(track, place, || ())?;
+    Ok(SoundEntry { pad: tap.add_to(bin)?, tap })
+}
+
+/// Rewrites segments and time stamps.
+pub(super) fn put_on_line(pad: &gst::GhostPad, line: Arc<Mutex<Line>>) {
+    let start = Instant::now();
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        let mut line = line.lock().unwrap();
+        match &mut info.data {
+            Some(gst::PadProbeData::Event(event)) => match event.view() {
+                gst::EventView::StreamStart(_) => {
+                    line.is_new = true;
+                    line.shift = None;
+                }
+                gst::EventView::Segment(new) => {
+                    if let Some(new) = new.segment().downcast_ref::<gst::ClockTime>() {
+                        line.segment = new.clone();
+                        *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                    }
+                }
+                _ => {}
+            },
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                if std::mem::take(&mut line.is_new) {
+                    line.steady.begin(is_live(pad.upcast_ref()));
+                }
+                let time = buffer.pts().and_then(|pts| line.segment.to_running_time(pts));
+                let arrival = gst::ClockTime::try_from(start.elapsed()).unwrap_or_default();
+                let Some(place) = line.steady.place(time, arrival) else {
+                    return gst::PadProbeReturn::Drop;
+                };
+                if let Some(time) = time {
+                    line.shift = Some(place.nseconds() as i64 - time.nseconds() as i64);
+                }
+                let buffer = buffer.make_mut();
+                buffer.set_pts(place);
+                buffer.set_dts(gst::ClockTime::NONE);
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Whether what comes to this pad comes when it does, and not when it is taken.
+fn is_live(pad: &gst::Pad) -> bool {
+    let mut latency = gst::query::Latency::new();
+    pad.query(&mut latency) && latency.result().0
+}
