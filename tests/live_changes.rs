@@ -354,7 +354,8 @@ fn another_bitrate_is_kept_to_within_half_a_second_and_no_packet_is_lost() {
 fn config_with_sound() -> Config {
     let mut config = config();
     for stream in &mut config.streams {
-        stream.source = Source::Pattern(PatternSource { pattern: "black".into(), sound: PatternSound::Sine });
+        stream.source =
+            Source::Pattern(PatternSource { sound: PatternSound::Sine, ..PatternSource::silent("black") });
         stream.sound.codec = SoundCodec::Auto;
     }
     config

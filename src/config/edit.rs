@@ -307,8 +307,16 @@ clock = { position = "top-right" }
 
     #[test]
     fn every_kind_of_change_is_read_back_as_it_was_meant() {
-        let file = Source::File(FileSource { locations: vec!["/a #1.mp4".into(), "/\"b\".mkv".into()] });
-        let pattern = Source::Pattern(PatternSource { pattern: "snow".into(), sound: PatternSound::Ticks });
+        let file = Source::File(FileSource {
+            shuffle: true,
+            picture_seconds: 12,
+            ..FileSource::new(vec!["/a #1.mp4".into(), "/\"b\".mkv".into()])
+        });
+        let pattern = Source::Pattern(PatternSource {
+            sound: PatternSound::Ticks,
+            clock: true,
+            ..PatternSource::silent("snow")
+        });
         let relay = Source::Relay(RelaySource {
             address: "rtsp://a/\"b\"".into(),
             transport: Transport::Udp,

@@ -118,6 +118,7 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             StreamField::Path => element.item("path"),
             StreamField::Pattern
             | StreamField::Locations
+            | StreamField::PictureSeconds
             | StreamField::Address
             | StreamField::Pipeline
             | StreamField::Login => element.item("source"),
@@ -307,12 +308,12 @@ mod tests {
             ("[\"guest\"]", "\"guest\"", "write \"anyone\", or a list of users"),
             ("[\"guest\"]", "true", "write \"anyone\", or a list of users"),
             (
-                "source.pattern = { pattern = \"ball\", sound = \"ticks\" }",
+                "source.pattern = { pattern = \"ball\", sound = \"ticks\", clock = true }",
                 "source = {}",
                 "exactly one kind has to be here",
             ),
             (
-                "source.pattern = { pattern = \"ball\", sound = \"ticks\" }",
+                "source.pattern = { pattern = \"ball\", sound = \"ticks\", clock = true }",
                 "source = \"file\"",
                 "exactly one kind has to be here",
             ),

@@ -1,6 +1,8 @@
 //! Where a stream's pictures come from.
 
+use super::Media;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// One kind of source. Externally tagged, so that a typo is reported at its own line.
@@ -23,6 +25,9 @@ pub struct PatternSource {
     /// Heard where the stream serves sound; see [`Sound`](super::Sound).
     #[serde(default, skip_serializing_if = "PatternSound::is_silence")]
     pub sound: PatternSound,
+    /// The time of the pattern in milliseconds and the number of the frame are drawn on it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub clock: bool,
 }
 
 /// What is heard with a test pattern.
@@ -46,18 +51,65 @@ impl PatternSound {
 }
 
 impl PatternSource {
-    /// The pattern of this name, without sound.
+    /// The pattern of this name, without sound and clock.
     pub fn silent(pattern: &str) -> Self {
-        Self { pattern: pattern.into(), sound: PatternSound::Silence }
+        Self { pattern: pattern.into(), sound: PatternSound::Silence, clock: false }
     }
 }
 
-/// Video files, played one after the other, for ever.
+/// Video files and pictures, shown one after the other, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSource {
-    /// Absolute paths; at least one.
+    /// Absolute paths of files, and of folders of which everything is shown; at least one.
     pub locations: Vec<PathBuf>,
+    /// Each round has an order of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shuffle: bool,
+    /// How long a picture is shown, within [`FileSource::PICTURE_SECONDS`].
+    #[serde(default = "picture_seconds", skip_serializing_if = "is_default_picture_seconds")]
+    pub picture_seconds: u32,
+}
+
+impl FileSource {
+    /// How long a picture may be shown: an hour is a sign on a wall, and more is a picture that stands.
+    pub const PICTURE_SECONDS: RangeInclusive<u32> = 1..=3600;
+
+    /// These locations, in their order.
+    pub fn new(locations: Vec<PathBuf>) -> Self {
+        Self { locations, shuffle: false, picture_seconds: picture_seconds() }
+    }
+
+    /// Whether a picture may be among what is shown, as far as names tell: a folder may have some.
+    pub fn may_have_pictures(&self) -> bool {
+        self.locations.iter().any(|location| Media::of(location) != Media::Video)
+    }
+
+    /// Whether something may be heard, as far as names tell.
+    pub fn may_have_sound(&self) -> bool {
+        self.locations.iter().any(|location| Media::of(location) != Media::Picture)
+    }
+
+    /// Whether there may be more than one file, and so an order.
+    pub fn may_have_several(&self) -> bool {
+        self.locations.len() > 1
+            || self.locations.iter().any(|location| Media::of(location) == Media::Unknown)
+    }
+}
+
+/// Long enough to look at a picture, and short enough to see soon that there are several.
+const fn picture_seconds() -> u32 {
+    5
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_default_picture_seconds(seconds: &u32) -> bool {
+    *seconds == picture_seconds()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Another stream, which is served again.

@@ -2,8 +2,8 @@
 
 use super::limits::LIMITS;
 use super::{
-    Bitrate, Codec, Config, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport, Readers, Rendition,
-    ServerConfig, Size, Slate, Sound, Source, StreamConfig,
+    Bitrate, Codec, Config, FileSource, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport,
+    Readers, Rendition, ServerConfig, Size, Slate, Sound, Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -80,6 +80,8 @@ pub enum StreamField {
     Pattern,
     /// The files of a file source.
     Locations,
+    /// How long a file source shows each picture.
+    PictureSeconds,
     /// The address of a relay.
     Address,
     /// The text of a custom pipeline.
@@ -157,6 +159,7 @@ impl fmt::Display for StreamField {
             Self::Path => "path",
             Self::Pattern => "pattern",
             Self::Locations => "locations",
+            Self::PictureSeconds => "picture_seconds",
             Self::Address => "address",
             Self::Pipeline => "pipeline",
             Self::Login => "user",
@@ -215,6 +218,8 @@ pub enum ProblemKind {
     LocationsEmpty,
     #[error("\"{location}\" is not a whole path: write it from the root, like \"/videos/a.mp4\"")]
     LocationNotAbsolute { location: String },
+    #[error("a picture is shown for {least} to {most} seconds, not {seconds}")]
+    PictureSecondsOutOfRange { seconds: u32, least: u32, most: u32 },
     #[error("no address is given: write one, like \"rtsp://192.0.2.20/stream\"")]
     AddressEmpty,
     #[error("an address cannot have {}: leave it out", say_character(*character))]
@@ -517,6 +522,12 @@ fn check_source(source: &Source, found: &mut Found) {
             for location in source.locations.iter().filter(|location| !location.is_absolute()) {
                 let location = location.display().to_string();
                 found.push((StreamField::Locations, ProblemKind::LocationNotAbsolute { location }));
+            }
+            let (seconds, range) = (source.picture_seconds, FileSource::PICTURE_SECONDS);
+            if !range.contains(&seconds) {
+                let (least, most) = (*range.start(), *range.end());
+                let what = ProblemKind::PictureSecondsOutOfRange { seconds, least, most };
+                found.push((StreamField::PictureSeconds, what));
             }
         }
         Source::Published(_) => {}
@@ -891,7 +902,7 @@ mod tests {
     fn files_are_named_from_the_root() {
         let locations = |locations: &[&str]| {
             let locations = locations.iter().map(Into::into).collect();
-            after(|stream| stream.source = Source::File(FileSource { locations }))
+            after(|stream| stream.source = Source::File(FileSource::new(locations)))
         };
         assert_eq!(locations(&["/videos/a.mp4"]), []);
         assert_eq!(locations(&[]), [(StreamField::Locations, ProblemKind::LocationsEmpty)]);
@@ -900,6 +911,19 @@ mod tests {
             locations(&["/a.mp4", "a.mp4"]),
             [(StreamField::Locations, ProblemKind::LocationNotAbsolute { location })]
         );
+    }
+
+    #[test]
+    fn pictures_are_shown_for_a_second_to_an_hour() {
+        let seconds = |picture_seconds| {
+            let files = FileSource { picture_seconds, ..FileSource::new(vec!["/photos".into()]) };
+            after(|stream| stream.source = Source::File(files))
+        };
+        assert_eq!((seconds(1), seconds(3600)), (vec![], vec![]));
+        for seconds_wrong in [0, 3601] {
+            let what = ProblemKind::PictureSecondsOutOfRange { seconds: seconds_wrong, least: 1, most: 3600 };
+            assert_eq!(seconds(seconds_wrong), [(StreamField::PictureSeconds, what)]);
+        }
     }
 
     fn relay(address: &str) -> Source {

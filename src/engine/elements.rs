@@ -24,7 +24,7 @@ fn package(factory: &str) -> Option<&'static str> {
         "openh264enc" | "h264parse" | "fdkaacenc" | "voaacenc" => "Bad Plugins",
         "jpegenc" | "rtph264pay" | "rtpjpegpay" | "deinterlace" | "videoflip" | "level" | "mulawenc"
         | "alawenc" | "rtpmp4gpay" | "rtpopuspay" | "rtppcmupay" | "rtppcmapay" => "Good Plugins",
-        "textoverlay" | "clockoverlay" => "Base Plugins (pango)",
+        "textoverlay" | "clockoverlay" | "timeoverlay" => "Base Plugins (pango)",
         _ => return None,
     })
 }

@@ -32,16 +32,25 @@ pub enum StreamState {
 }
 
 impl StreamState {
-    /// Whether it waits for a program that sends the pictures.
-    pub fn awaits_publisher(&self) -> bool {
-        matches!(self, Self::Reconnecting { reason: StreamError::NotPublished, .. })
+    /// Why there is no picture, where that is so.
+    pub fn reason(&self) -> Option<&StreamError> {
+        match self {
+            Self::Reconnecting { reason, .. } | Self::Failed { reason } => Some(reason),
+            Self::Stopped | Self::Starting | Self::Ready | Self::Live => None,
+        }
     }
 
-    /// The file of the source without which there is no picture: another one in its place would be the way out.
+    /// Whether it waits for a program that sends the pictures.
+    pub fn awaits_publisher(&self) -> bool {
+        self.reason() == Some(&StreamError::NotPublished)
+    }
+
+    /// The file or folder of the source without which there is no picture: another one in its place would be the way out.
     pub fn unusable_file(&self) -> Option<&Path> {
-        let (Self::Reconnecting { reason, .. } | Self::Failed { reason }) = self else { return None };
-        match reason {
+        match self.reason()? {
             StreamError::FileMissing { path }
+            | StreamError::PermissionLost { path }
+            | StreamError::FolderEmpty { path }
             | StreamError::FileEmpty { path }
             | StreamError::FileUnreadable { path, .. }
             | StreamError::NoVideo { path }
@@ -56,6 +65,11 @@ impl StreamState {
 pub enum StreamError {
     #[error("{} does not exist", path.display())]
     FileMissing { path: PathBuf },
+    /// The document portal, through which a sandbox is shown the user's files, shows this one no more.
+    #[error("{} may not be read any more, or was moved: choose it again in the window", path.display())]
+    PermissionLost { path: PathBuf },
+    #[error("the folder {} has no video and no picture", path.display())]
+    FolderEmpty { path: PathBuf },
     #[error("{} is empty", path.display())]
     FileEmpty { path: PathBuf },
     #[error("{} cannot be read: {message}", path.display())]

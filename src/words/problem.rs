@@ -34,7 +34,7 @@ pub fn problem(problem: &Problem) -> String {
             "“{stream}” has this path already. Choose another.",
             &[("stream", stream)],
         ),
-        Kind::LocationsEmpty => gettext("Choose a video file."),
+        Kind::LocationsEmpty => gettext("Choose a file or a folder."),
         Kind::AddressEmpty | Kind::AddressWithoutScheme | Kind::AddressInvalid { .. } => {
             gettext("Write a whole address, like “rtsp://192.0.2.20/stream”.")
         }
@@ -72,6 +72,10 @@ pub fn problem(problem: &Problem) -> String {
             &[("least", &least.to_string()), ("most", &most.to_string())],
         ),
         Kind::PublishersEmpty => gettext("At least one user has to be able to send."),
+        Kind::PictureSecondsOutOfRange { least, most, .. } => gettext_f(
+            "Show each picture for {least} to {most} seconds.",
+            &[("least", &least.to_string()), ("most", &most.to_string())],
+        ),
         Kind::ReadersEmpty => gettext("At least one user has to be able to watch."),
         Kind::LimitOutOfRange { least, most, .. } => gettext_f(
             "Write a number from {least} to {most}.",

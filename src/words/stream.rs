@@ -83,6 +83,15 @@ fn stream_error(error: &StreamError) -> (String, String) {
             gettext_f("“{file}” does not exist.", &[("file", &name(path))]),
             gettext("Put it back, or choose another file."),
         ),
+        StreamError::PermissionLost { path } => (
+            gettext_f("“{file}” may not be read any more, or was moved.", &[("file", &name(path))]),
+            gettext("Choose it again."),
+        ),
+        StreamError::FolderEmpty { path } => (
+            // Translators: {folder} is the name of a folder.
+            gettext_f("“{folder}” has no video and no picture.", &[("folder", &name(path))]),
+            gettext("Put some into it, or choose another folder."),
+        ),
         StreamError::FileEmpty { path } => {
             (gettext_f("“{file}” is empty.", &[("file", &name(path))]), gettext("Choose a file with video."))
         }

@@ -117,3 +117,16 @@ fn the_clock_is_seen_in_its_corner_and_goes() {
         assert_ne!(first, second, "the clock stands");
     });
 }
+
+#[test]
+fn every_frame_of_a_pattern_with_a_clock_shows_another_time() {
+    let black = Stream::pattern("lobby", "black").picture("size = \"640x360\"\nframe_rate = \"25\"");
+    read(black.of_source("clock = true"), |address| {
+        let pictures = players::pictures(address, 25);
+        for (number, pair) in pictures.windows(2).enumerate() {
+            let changed =
+                pair[0].iter().zip(&pair[1]).filter(|(one, other)| one.abs_diff(**other) > 100).count();
+            assert!(changed > 50, "{changed} points of picture {number} are others in the next");
+        }
+    });
+}

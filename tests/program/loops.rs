@@ -15,7 +15,7 @@ const SECOND: f64 = 90_000.0;
 const LEFT_OUT: f64 = 0.02;
 
 /// Time only rises, by a frame each time, and as fast as the clock on the wall.
-fn assert_continuous(packets: &[Packet], frame_rate: f64) {
+pub fn assert_continuous(packets: &[Packet], frame_rate: f64) {
     assert_eq!(lost(packets), 0, "packets were lost");
     let frame = SECOND / frame_rate;
     let steps = steps(packets);
@@ -55,8 +55,8 @@ fn the_time_of_a_file_only_rises_over_four_loops() {
     program.stop();
 }
 
-/// A clip made for the test, with these arguments for ffmpeg's test source and its encoder.
-fn clip(at: &Path, source: &str, options: &[&str]) {
+/// A clip, or a picture, made for the test, with these arguments for ffmpeg's test source and its encoder.
+pub fn clip(at: &Path, source: &str, options: &[&str]) {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", source]).args(options).arg(at);
     let output = finish(command, "");

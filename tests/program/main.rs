@@ -14,6 +14,7 @@ mod compatibility;
 mod custom;
 mod decoding;
 mod encryption;
+mod files;
 mod joining;
 mod late_readers;
 mod loops;

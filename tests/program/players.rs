@@ -101,19 +101,19 @@ print(picture.shape[1], picture.shape[0], picture.any())
 
 /// One decoded picture as grey bytes, line by line, from about this time after the start.
 pub fn picture(address: &str, after: Duration) -> Vec<u8> {
+    grey(address, &["-ss", &after.as_secs_f64().to_string(), "-frames:v", "1"])
+}
+
+/// So many decoded pictures of 640x360, one after the other.
+pub fn pictures(address: &str, number: usize) -> Vec<Vec<u8>> {
+    let bytes = grey(address, &["-fps_mode", "passthrough", "-frames:v", &number.to_string()]);
+    bytes.chunks_exact(640 * 360).map(<[u8]>::to_vec).collect()
+}
+
+fn grey(address: &str, options: &[&str]) -> Vec<u8> {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address]);
-    command.args([
-        "-ss",
-        &after.as_secs_f64().to_string(),
-        "-frames:v",
-        "1",
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "gray",
-        "-",
-    ]);
+    command.args(options).args(["-f", "rawvideo", "-pix_fmt", "gray", "-"]);
     let output = finish(command, "");
     assert!(output.status.success(), "ffmpeg: {}", words(&output));
     output.stdout

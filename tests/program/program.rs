@@ -63,6 +63,12 @@ impl Stream {
         Self::new(id, &format!("source.file = {{ locations = {locations:?} }}"))
     }
 
+    /// Further keys of its source.
+    pub fn of_source(mut self, keys: &str) -> Self {
+        self.source.insert_str(self.source.len() - " }".len(), &format!(", {keys}"));
+        self
+    }
+
     /// Another stream; `more` are further keys with a comma before each.
     pub fn relay(id: &str, address: &str, more: &str) -> Self {
         Self::new(id, &format!("source.relay = {{ address = \"{address}\"{more} }}"))

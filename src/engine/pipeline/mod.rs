@@ -13,7 +13,7 @@ mod pace;
 mod picture;
 
 pub use encode::KEY_FRAME_SECONDS;
-pub use picture::{Format, even};
+pub use picture::{Format, VARIABLE_RATE, even};
 
 use super::clock::TimeLine;
 use super::elements::{end, make};

@@ -11,7 +11,7 @@ use crate::engine::state::StreamError;
 use gst::prelude::*;
 
 /// For material of variable rate that is to be served "as the source delivers it": encoders plan by a rate.
-const VARIABLE_RATE: (u32, u32) = (30, 1);
+pub const VARIABLE_RATE: (u32, u32) = (30, 1);
 
 /// RTP carries the size of a JPEG picture in units of 8 pixels in one byte (RFC 2435, section 3.1.5).
 const LARGEST_JPEG: u32 = 2040;

@@ -1,9 +1,9 @@
-//! Video files, one after the other, for ever, on a time line that never jumps.
+//! Video files and pictures, one after the other, for ever, on a time line that never jumps.
 //!
 //! ```text
-//! item 7: filesrc ► decodebin ─┬► videoconvert ► deinterlace ► videoflip ─┐
-//!                              └► tap, for the sound                      │
-//! item 8: filesrc ► decodebin ► …                   (opened and waiting) ─┴► concat
+//! item 7: filesrc ► decodebin ─┬► videoconvert ► deinterlace ► videoflip ► fit ► still ─┐
+//!                              └► tap, for the sound                                    │
+//! item 8: filesrc ► decodebin ► …                                 (opened and waiting) ─┴► concat
 //! ```
 //! `concat` lets an item begin where the one before ended, by running time, so that a loop is no jump.
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
@@ -12,31 +12,43 @@
 //! The sound of an item begins with its pictures and ends with them: what is longer is cut off, and what is shorter
 //! is followed by silence. Otherwise it would be a little further off with each loop.
 
+mod playlist;
+mod reason;
+mod still;
+
+pub(super) use reason::readable;
+
 use super::{Event, ItemEnd, Notify, wait_for_decoders};
-use crate::config::FileSource;
+use crate::config::{FileSource, FrameRate, Media, Rendition, Size};
 use crate::engine::elements::{end, make};
+use crate::engine::pipeline::VARIABLE_RATE;
 use crate::engine::sound::{Place, Tap, Track};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use playlist::Playlist;
+use reason::reason_of;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use still::Still;
 
 /// One is played and one waits.
 const ITEMS_OPEN: usize = 2;
+/// What a picture becomes at most where the size that is served is that of the source.
+const LARGEST_PICTURE: (u32, u32) = (1920, 1080);
 
 /// Files that are played.
 pub struct Files {
     bin: gst::Bin,
     concat: gst::Element,
-    locations: Vec<PathBuf>,
+    playlist: Playlist,
+    still: Still,
     items: VecDeque<Item>,
-    /// The number of the next item. Item n plays location n modulo their count.
+    /// The number of the next item.
     next: u64,
-    /// How many items failed one after the other: when it is all of them, the source has failed.
-    failures: usize,
+    /// What failed since something was played: when that is all of a round, the source has failed.
+    failed: BTreeSet<PathBuf>,
     sound: Option<Arc<Track>>,
     seams: Arc<Mutex<Seams>>,
     notify: Notify,
@@ -80,7 +92,12 @@ struct Item {
 }
 
 impl Files {
-    pub fn new(config: &FileSource, sound: Option<&Arc<Track>>, notify: Notify) -> Result<Self, StreamError> {
+    pub fn new(
+        config: &FileSource,
+        rendition: &Rendition,
+        sound: Option<&Arc<Track>>,
+        notify: Notify,
+    ) -> Result<Self, StreamError> {
         let concat = make("concat", "playlist")?;
         let bin = gst::Bin::with_name("source");
         bin.add(&concat).map_err(StreamError::internal)?;
@@ -96,10 +113,11 @@ impl Files {
         let mut files = Self {
             bin,
             concat,
-            locations: config.locations.clone(),
+            playlist: Playlist::new(config),
+            still: still(config, rendition),
             items: VecDeque::new(),
             next: 0,
-            failures: 0,
+            failed: BTreeSet::new(),
             sound: sound.cloned(),
             seams,
             notify,
@@ -112,10 +130,15 @@ impl Files {
         &self.bin
     }
 
-    /// Whether one of the files that are open has sound, once all of them are known.
+    /// Whether there is sound, once that is known of the files that are open. One that was not opened yet may have
+    /// some, unless it is a picture.
     pub fn has_sound(&self) -> Option<bool> {
-        // The one that waits may be the same again.
-        let mut told = self.items.iter().take(self.locations.len()).map(|item| item.has_sound);
+        let mut told = self.playlist.round().iter().map(|location| {
+            match self.items.iter().find(|item| item.location == *location) {
+                Some(item) => item.has_sound,
+                None => Some(!self.failed.contains(location) && Media::of(location) != Media::Picture),
+            }
+        });
         if told.clone().any(|one| one == Some(true)) {
             return Some(true);
         }
@@ -129,14 +152,14 @@ impl Files {
     }
 
     pub fn item_ended(&mut self, number: u64, end: ItemEnd) -> Result<(), StreamError> {
-        let Some(item) = self.close(number) else { return Ok(()) };
+        let Some(Item { location: path, .. }) = self.close(number) else { return Ok(()) };
         match end {
-            ItemEnd::Finished => self.failures = 0,
-            ItemEnd::NoPicture => self.count_failure(StreamError::FileDamaged {
-                path: item.location,
-                message: "no picture in it can be decoded".into(),
-            })?,
-            ItemEnd::NoVideo => self.count_failure(StreamError::NoVideo { path: item.location })?,
+            ItemEnd::Finished => self.failed.clear(),
+            ItemEnd::NoPicture => self.leave_out(
+                path.clone(),
+                StreamError::FileDamaged { path, message: "no picture in it can be decoded".into() },
+            )?,
+            ItemEnd::NoVideo => self.leave_out(path.clone(), StreamError::NoVideo { path })?,
         }
         self.open_items()
     }
@@ -153,15 +176,15 @@ impl Files {
             return Err(StreamError::from_message(error));
         };
         let Some(item) = self.close(number) else { return Ok(()) };
-        let reason = reason_of(error, missing_plugin, item.location);
-        self.count_failure(reason)?;
+        let reason = reason_of(error, missing_plugin, item.location.clone());
+        self.leave_out(item.location, reason)?;
         self.open_items()
     }
 
     /// One file that fails is left out while another one plays; when all do, the source is lost.
-    fn count_failure(&mut self, reason: StreamError) -> Result<(), StreamError> {
-        self.failures += 1;
-        if self.failures >= self.locations.len() {
+    fn leave_out(&mut self, location: PathBuf, reason: StreamError) -> Result<(), StreamError> {
+        self.failed.insert(location);
+        if self.playlist.round().iter().all(|location| self.failed.contains(location)) {
             return Err(reason);
         }
         tracing::warn!("left out: {reason}");
@@ -170,13 +193,12 @@ impl Files {
 
     fn open_items(&mut self) -> Result<(), StreamError> {
         while self.items.len() < ITEMS_OPEN {
-            let location = &self.locations[self.next as usize % self.locations.len()];
-            if let Err(reason) = readable(location) {
-                self.next += 1;
-                self.count_failure(reason)?;
+            let location = self.playlist.next()?;
+            if let Err(reason) = readable(&location) {
+                self.leave_out(location, reason)?;
                 continue;
             }
-            let item = self.open(self.next, location.clone())?;
+            let item = self.open(self.next, location)?;
             self.items.push_back(item);
             self.next += 1;
         }
@@ -197,12 +219,15 @@ impl Files {
         let deinterlace = make("deinterlace", "deinterlace")?;
         let turn = make("videoflip", "turn")?;
         turn.set_property_from_str("video-direction", "auto");
-        bin.add_many([&file, &decode, &convert, &deinterlace, &turn]).expect("fresh elements");
+        // They do nothing but for files of pictures.
+        let (fit, size) = (make("videoconvertscale", "fit")?, make("capsfilter", "fit-size")?);
+        bin.add_many([&file, &decode, &convert, &deinterlace, &turn, &fit, &size]).expect("fresh elements");
         file.link(&decode).map_err(StreamError::internal)?;
-        gst::Element::link_many([&convert, &deinterlace, &turn]).map_err(StreamError::internal)?;
-
-        let ghost = gst::GhostPad::with_target(&turn.static_pad("src").expect("videoflip has a source pad"))
+        gst::Element::link_many([&convert, &deinterlace, &turn, &fit, &size])
             .map_err(StreamError::internal)?;
+
+        fit_pictures(&decode, &fit, &size, self.still);
+        let ghost = self.still.exit(&size.static_pad("src").expect("a capsfilter has a source pad"))?;
         bin.add_pad(&ghost).map_err(StreamError::internal)?;
 
         let pad = self.concat.request_pad_simple("sink_%u").expect("concat has request pads");
@@ -320,6 +345,49 @@ impl Files {
     }
 }
 
+fn still(config: &FileSource, rendition: &Rendition) -> Still {
+    Still {
+        time: gst::ClockTime::from_seconds(config.picture_seconds.into()),
+        frame_rate: match rendition.frame_rate {
+            FrameRate::Fixed { numerator, denominator } => (numerator, denominator),
+            FrameRate::Source => VARIABLE_RATE,
+        },
+        largest: match rendition.size {
+            Size::Pixels { width, height } => (width, height),
+            Size::Source => LARGEST_PICTURE,
+        },
+    }
+}
+
+/// Has large pictures scaled before they are shown again and again. The exact size is set, also where nothing is to be
+/// done: what is asked for from behind, such as by a preview, would be taken otherwise.
+fn fit_pictures(decode: &gst::Element, fit: &gst::Element, size: &gst::Element, still: Still) {
+    let (decode, size) = (decode.downgrade(), size.downgrade());
+    let pad = fit.static_pad("sink").expect("videoconvertscale has a sink pad");
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(event) = info.event()
+            && let gst::EventView::Caps(caps) = event.view()
+            && let Ok(picture) = gst_video::VideoInfo::from_caps(caps.caps())
+            && let (Some(decode), Some(size)) = (decode.upgrade(), size.upgrade())
+        {
+            let fitted = if is_of_picture(&decode) { still.fitted(&picture) } else { None };
+            let (width, height) = fitted.unwrap_or((picture.width(), picture.height()));
+            let par = if fitted.is_some() { gst::Fraction::new(1, 1) } else { picture.par() };
+            let caps = gst::Caps::builder("video/x-raw").any_features().field("width", width as i32);
+            let caps = caps.field("height", height as i32).field("pixel-aspect-ratio", par);
+            size.set_property("caps", caps.build());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Whether what is decoded is a file of a picture, whatever its name.
+fn is_of_picture(decode: &gst::Element) -> bool {
+    let found = decode.downcast_ref::<gst::Bin>().and_then(|decode| decode.by_name("typefind"));
+    let caps = found.and_then(|found| found.property::<Option<gst::Caps>>("caps"));
+    caps.is_some_and(|caps| caps.structure(0).is_some_and(|kind| kind.name().starts_with("image/")))
+}
+
 /// Notes where `concat` lets each item begin, and so where the one before ended.
 fn find_seams(concat: &gst::Element, seams: Arc<Mutex<Seams>>, sound: Arc<Track>) {
     let pad = concat.static_pad("src").expect("concat has a source pad");
@@ -358,41 +426,4 @@ fn never_end(concat: &gst::Element) {
         }
         gst::PadProbeReturn::Ok
     });
-}
-
-/// Says at once what GStreamer would say later and less plainly.
-pub(super) fn readable(path: &Path) -> Result<(), StreamError> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => StreamError::FileMissing { path: path.into() },
-        _ => {
-            // "Permission denied (os error 13)": the number says nothing to anybody.
-            let mut message = error.to_string();
-            message.truncate(message.find(" (os error").unwrap_or(message.len()));
-            StreamError::FileUnreadable { path: path.into(), message }
-        }
-    };
-    let metadata = File::open(path).and_then(|file| file.metadata()).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
-    }
-    if metadata.len() == 0 {
-        return Err(StreamError::FileEmpty { path: path.into() });
-    }
-    Ok(())
-}
-
-/// `missing_plugin` is the decoder of a picture that GStreamer missed, if it did.
-fn reason_of(error: &gst::message::Error, missing_plugin: Option<String>, path: PathBuf) -> StreamError {
-    let cause = error.error();
-    let message = cause.message().to_owned();
-    let no_decoder =
-        cause.matches(gst::CoreError::MissingPlugin) || cause.matches(gst::StreamError::CodecNotFound);
-    match missing_plugin {
-        Some(description) => StreamError::MissingPlugin { description },
-        // The decoder of its sound is not wanted; there is nothing else in it.
-        None if no_decoder => StreamError::NoVideo { path },
-        None if cause.matches(gst::ResourceError::NotFound) => StreamError::FileMissing { path },
-        None if cause.is::<gst::ResourceError>() => StreamError::FileUnreadable { path, message },
-        None => StreamError::FileDamaged { path, message },
-    }
 }

@@ -76,7 +76,7 @@ impl Source {
             config::Source::Pattern(pattern) => {
                 pattern::Pattern::new(pattern, rendition, sound).map(Self::Pattern)
             }
-            config::Source::File(files) => file::Files::new(files, sound, notify).map(Self::File),
+            config::Source::File(files) => file::Files::new(files, rendition, sound, notify).map(Self::File),
             config::Source::Relay(relay) => {
                 relay::Relay::new(relay, password, sound, notify).map(Self::Relay)
             }

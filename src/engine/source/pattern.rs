@@ -1,4 +1,4 @@
-//! A test pattern: `videotestsrc ► format`, and with sound `audiotestsrc ► tap`.
+//! A test pattern: `videotestsrc ► format`, with a clock `► time ► frame number`, and with sound `audiotestsrc ► tap`.
 
 use crate::config::{FrameRate, PatternSound, PatternSource, Rendition, Size};
 use crate::engine::elements::make;
@@ -14,6 +14,13 @@ const FRAME_RATE: (u32, u32) = (25, 1);
 
 /// Not so loud that one who forgot about it is hurt.
 const VOLUME: f64 = 0.25;
+
+/// Large enough to be read from a photograph of a small window. The element scales it with the picture, as that of
+/// overlays.
+const CLOCK_FONT: &str = "Monospace Bold 60";
+/// Where the lines of the clock are, in shares of the picture's height.
+const TIME_LINE: f64 = 0.35;
+const FRAME_LINE: f64 = 0.65;
 
 /// A pattern that runs.
 #[derive(Debug)]
@@ -51,9 +58,15 @@ impl Pattern {
                 .build(),
         );
         let bin = gst::Bin::with_name("source");
-        bin.add_many([&source, &caps]).map_err(StreamError::internal)?;
-        source.link(&caps).map_err(StreamError::internal)?;
-        let end = caps.static_pad("src").expect("a capsfilter has a source pad");
+        let mut chain = vec![source, caps];
+        if config.clock {
+            chain.push(clock_line("buffer-time", TIME_LINE)?);
+            chain.push(clock_line("buffer-offset", FRAME_LINE)?);
+        }
+        bin.add_many(&chain).map_err(StreamError::internal)?;
+        gst::Element::link_many(&chain).map_err(StreamError::internal)?;
+        let last = chain.last().expect("it has two elements at least");
+        let end = last.static_pad("src").expect("each has a source pad");
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
         let wave = match config.sound {
@@ -84,6 +97,23 @@ impl Pattern {
     }
 }
 
+/// A line of the clock. What it shows goes by the pattern's own time, so that it is right for its picture wherever
+/// and whenever that is seen.
+fn clock_line(time_mode: &str, height: f64) -> Result<gst::Element, StreamError> {
+    let line = make("timeoverlay", time_mode)?;
+    line.set_property_from_str("time-mode", time_mode);
+    write_large(&line, height);
+    Ok(line)
+}
+
+fn write_large(line: &gst::Element, height: f64) {
+    line.set_property("font-desc", CLOCK_FONT);
+    line.set_property("shaded-background", true);
+    line.set_property_from_str("halignment", "center");
+    line.set_property_from_str("valignment", "position");
+    line.set_property("ypos", height);
+}
+
 fn add_sound(bin: &gst::Bin, wave: &str, track: &Arc<Track>) -> Result<Tap, StreamError> {
     let source = make("audiotestsrc", "pattern-sound")?;
     source.set_property_from_str("wave", wave);
@@ -99,8 +129,59 @@ fn add_sound(bin: &gst::Bin, wave: &str, track: &Arc<Track>) -> Result<Tap, Stre
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::PATTERNS;
-    use gst::prelude::*;
+
+    const SMALL: Rendition = Rendition {
+        size: Size::Pixels { width: 320, height: 180 },
+        frame_rate: FrameRate::Fixed { numerator: 10, denominator: 1 },
+        codec: crate::config::Codec::H264,
+        bitrate: crate::config::Bitrate::Auto,
+    };
+
+    /// The brightness of the points of so many pictures.
+    fn pictures(of: &impl IsA<gst::Element>, number: usize) -> Vec<Vec<u8>> {
+        let sink = gst_app::AppSink::builder().sync(false).build();
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([of.upcast_ref::<gst::Element>(), sink.upcast_ref()]).unwrap();
+        of.link(&sink).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let pictures = (0..number).map(|_| {
+            let sample = sink.pull_sample().unwrap();
+            let map = sample.buffer().unwrap().map_readable().unwrap();
+            map[..320 * 180].to_vec()
+        });
+        let pictures = pictures.collect();
+        pipeline.set_state(gst::State::Null).unwrap();
+        pictures
+    }
+
+    fn black(clock: bool) -> gst::Bin {
+        let config = PatternSource { clock, ..PatternSource::silent("black") };
+        Pattern::new(&config, &SMALL, None).unwrap().bin().clone()
+    }
+
+    #[test]
+    fn the_clock_has_the_milliseconds_and_the_number_of_its_frame() {
+        gst::init().unwrap();
+        let shown = pictures(&black(true), 13);
+        for (frame, time) in [(0, "0:00:00.000"), (1, "0:00:00.100"), (12, "0:00:01.200")] {
+            let written = gst::Bin::new();
+            let lines = [(time, TIME_LINE), (&frame.to_string(), FRAME_LINE)].map(|(text, height)| {
+                let line = make("textoverlay", text).unwrap();
+                line.set_property("text", text);
+                write_large(&line, height);
+                line
+            });
+            let black = black(false);
+            written.add_many([black.upcast_ref(), &lines[0], &lines[1]]).unwrap();
+            gst::Element::link_many([black.upcast_ref(), &lines[0], &lines[1]]).unwrap();
+            let end = lines[1].static_pad("src").unwrap();
+            written.add_pad(&gst::GhostPad::with_target(&end).unwrap()).unwrap();
+            assert!(shown[frame].iter().any(|point| *point > 200), "nothing is written");
+            assert!(pictures(&written, 1)[0] == shown[frame], "frame {frame} does not say {time}");
+        }
+    }
 
     #[test]
     fn every_pattern_of_videotestsrc_can_be_configured_by_name() {

@@ -12,9 +12,9 @@ use super::problem_row::ProblemRow;
 use super::toasts;
 use super::video_files;
 use crate::config::{
-    Access, Config, CustomSource, Field, FileSource, FrameRate, Link, PATTERNS, Password, PatternSource,
-    Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource, Rendition, Scheme, Size, Slate,
-    Sound, Source, StreamConfig, StreamField, Transport, relay_key, suggest_path,
+    Access, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS, Password,
+    PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource, Rendition, Scheme,
+    Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -66,6 +66,10 @@ mod imp {
         pub file_row: TemplateChild<adw::ActionRow>,
         #[template_child]
         pub choose_button: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub folder_button: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub shuffle_row: TemplateChild<adw::SwitchRow>,
         #[template_child]
         pub address_row: TemplateChild<adw::EntryRow>,
         #[template_child]
@@ -125,6 +129,9 @@ mod imp {
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
             });
+            class.install_action_async("add.choose-folder", None, |dialog, _, _| async move {
+                dialog.choose_folders().await;
+            });
             class.install_action_async("add.add", None, |dialog, _, _| async move {
                 dialog.add().await;
             });
@@ -149,7 +156,7 @@ mod imp {
                 (
                     "video-x-generic-symbolic",
                     gettext("Video File"),
-                    gettext("One or several, played again and again"),
+                    gettext("Videos, pictures and folders, played again and again"),
                     "add.file",
                 ),
                 (
@@ -175,6 +182,7 @@ mod imp {
             }
             // The row gave it its own name, which does not say what the button does.
             self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
+            self.folder_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             let names: Vec<String> = PATTERNS.iter().map(|name| words::pattern(name)).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             self.pattern_row.set_model(Some(&gtk::StringList::new(&names)));
@@ -348,6 +356,7 @@ impl AddDialog {
             files => files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join("\n"),
         });
         drop(files);
+        imp.shuffle_row.set_visible(imp.kind.get() == Kind::File && self.files().may_have_several());
         let protection = self.protection().map(|protection| protection.words()).unwrap_or_default();
         imp.publish_row.set_subtitle(&protection);
         imp.protect_row.set_subtitle(&match imp.protect_row.is_active() {
@@ -377,8 +386,12 @@ impl AddDialog {
                 .files
                 .borrow()
                 .first()
-                .and_then(|file| file.file_stem())
-                .map_or_else(|| gettext("Video"), |stem| stem.to_string_lossy().into_owned()),
+                .and_then(|file| match Media::of(file) {
+                    // The name of a folder can have dots.
+                    Media::Unknown => file.file_name(),
+                    Media::Video | Media::Picture => file.file_stem(),
+                })
+                .map_or_else(|| gettext("Video"), |name| name.to_string_lossy().into_owned()),
             Kind::Relay => {
                 let place = Place::of(&Link::new(&imp.address_row.text()).address);
                 place.map_or_else(|| gettext("Camera"), |place| place.host)
@@ -392,6 +405,14 @@ impl AddDialog {
         PATTERNS.get(self.imp().pattern_row.selected() as usize).copied().unwrap_or(PATTERNS[0])
     }
 
+    fn files(&self) -> FileSource {
+        let imp = self.imp();
+        let files = FileSource::new(imp.files.borrow().clone());
+        // What was hidden again was not meant.
+        let shuffle = imp.shuffle_row.is_active() && files.may_have_several();
+        FileSource { shuffle, ..files }
+    }
+
     /// The stream as it would be added, with what is wrong with it.
     fn candidate(&self) -> (StreamConfig, Vec<Problem>) {
         let imp = self.imp();
@@ -399,7 +420,7 @@ impl AddDialog {
             Kind::Pattern => {
                 (Source::Pattern(PatternSource::silent(self.pattern())), vec![PATTERN_RENDITION])
             }
-            Kind::File => (Source::File(FileSource { locations: imp.files.borrow().clone() }), vec![]),
+            Kind::File => (Source::File(self.files()), vec![]),
             Kind::Relay => {
                 let relay = RelaySource {
                     address: imp.address_row.text().trim().to_owned(),
@@ -413,6 +434,10 @@ impl AddDialog {
                 (Source::Custom(CustomSource { pipeline }), vec![])
             }
             Kind::Published => (Source::Published(PublishedSource {}), vec![]),
+        };
+        let codec = match &source {
+            Source::File(files) if files.may_have_sound() => SoundCodec::Auto,
+            _ => SoundCodec::Off,
         };
         let protection = self.protection();
         let guest = protection.as_ref().map(|protection| Readers::Users(vec![protection.user.clone()]));
@@ -431,7 +456,7 @@ impl AddDialog {
             renditions,
             readers_limit: None,
             overlays: vec![],
-            sound: Sound::default(),
+            sound: Sound { codec, ..Sound::default() },
             transports: ReaderTransport::default_list(),
             slate: Slate::default(),
             lost_after_seconds: Slate::LOST_AFTER_SECONDS,
@@ -487,6 +512,11 @@ impl AddDialog {
 
     async fn choose_files(&self) {
         let chosen = video_files::choose(&*self.imp().toasts).await;
+        self.show_files(chosen);
+    }
+
+    async fn choose_folders(&self) {
+        let chosen = video_files::choose_folders(&*self.imp().toasts).await;
         self.show_files(chosen);
     }
 

@@ -9,7 +9,7 @@ use super::stream_view::{StreamView, look};
 use super::toasts;
 use crate::config::StreamConfig;
 use crate::control::Control;
-use crate::engine::{AccessState, Stream};
+use crate::engine::{AccessState, Stream, StreamError};
 use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
@@ -158,8 +158,6 @@ mod imp {
             });
             card.add_controller(secondary_click);
 
-            // Its label would go before its name.
-            self.choose_button.reset_relation(gtk::AccessibleRelation::LabelledBy);
             card.connect_movable_notify(|card| card.update_menu());
             card.follow_drags();
             card.follow_mute();
@@ -260,12 +258,12 @@ impl StreamCard {
         let stream = [("stream", name.as_str())];
         call(self.upcast_ref(), &name);
         // Translators: {stream} is the name of a stream, here and below.
-        call(imp.choose_button.upcast_ref(), &gettext_f("Choose another file for {stream}", &stream));
         call(imp.open_button.upcast_ref(), &gettext_f("Open {stream}", &stream));
         call(imp.switch.upcast_ref(), &gettext_f("Turn on {stream}", &stream));
         call(imp.menu_button.upcast_ref(), &gettext_f("Menu of {stream}", &stream));
         call(imp.copy_button.upcast_ref(), &gettext_f("Copy the address of {stream}", &stream));
         call(imp.mute_button.upcast_ref(), &gettext_f("Mute {stream}", &stream));
+        self.show_way_out();
     }
 
     fn show_address(&self) {
@@ -310,11 +308,27 @@ impl StreamCard {
         let (icon, style) = look(&state);
 
         imp.choose_button.set_visible(state.unusable_file().is_some());
+        self.show_way_out();
         imp.state_word.set_label(&words.title);
         imp.state_icon.set_icon_name(Some(icon));
         for widget in [imp.state_icon.upcast_ref::<gtk::Widget>(), imp.state_word.upcast_ref()] {
             widget.set_css_classes(&[style]);
         }
+    }
+
+    /// Names the button with which a file is chosen, to the eye and to the ear.
+    fn show_way_out(&self) {
+        let Some(stream) = self.stream() else { return };
+        let button = &self.imp().choose_button;
+        button.set_label(&match stream.state().reason() {
+            Some(StreamError::FolderEmpty { .. }) => gettext("Choose _Folder…"),
+            Some(StreamError::PermissionLost { .. }) => gettext("Choose _Again…"),
+            _ => gettext("Choose _File…"),
+        });
+        // Its label would go before its name.
+        button.reset_relation(gtk::AccessibleRelation::LabelledBy);
+        let name = gettext_f("Choose another file for {stream}", &[("stream", &stream.name())]);
+        button.update_property(&[gtk::accessible::Property::Label(&name)]);
     }
 
     /// Sets the switch without turning anything on or off. It says what is wanted: a stream ends a little later.

@@ -5,6 +5,7 @@ mod access_group;
 mod address_rows;
 pub(super) mod choice_row;
 mod custom_row;
+mod file_rows;
 mod form;
 mod identity_group;
 mod leave_dialog;

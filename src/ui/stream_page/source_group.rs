@@ -2,17 +2,14 @@
 
 use super::choice_row::ChoiceRow;
 use super::custom_row::CustomRow;
+use super::file_rows::{self, FileRows};
 use super::form::Form;
 use super::relay_rows::RelayRows;
-use crate::config::{
-    FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource, Source, StreamConfig,
-};
-use crate::i18n::{gettext, gettext_f};
-use crate::ui::video_files;
+use crate::config::{PATTERNS, PatternSound, PatternSource, PublishedSource, Source, StreamConfig};
+use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::cell::Cell;
 use std::rc::Rc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +23,15 @@ enum Kind {
 
 pub struct SourceGroup {
     pub widget: adw::PreferencesGroup,
-    form: Form,
     kind: Rc<ChoiceRow<Kind>>,
     pattern: Rc<ChoiceRow<String>>,
     pattern_sound: Rc<ChoiceRow<PatternSound>>,
-    add_files: adw::ButtonRow,
+    pattern_clock: adw::SwitchRow,
+    files: FileRows,
     relay: Rc<RelayRows>,
     custom: Rc<CustomRow>,
-    /// What the rows of files show.
-    files: RefCell<Vec<PathBuf>>,
-    rows: RefCell<Vec<adw::ActionRow>>,
+    /// The rows are set, not used.
+    filling: Rc<Cell<bool>>,
 }
 
 impl SourceGroup {
@@ -56,7 +52,7 @@ impl SourceGroup {
             Kind::Pattern => {
                 set_source(&chosen, Source::Pattern(PatternSource::silent(PATTERNS[0])));
             }
-            Kind::File => add_files(&chosen),
+            Kind::File => file_rows::add_files(&chosen),
             // It is one as soon as it has an address.
             Kind::Relay => relay_rows.ask(),
             Kind::Custom => custom_row.ask(),
@@ -67,11 +63,9 @@ impl SourceGroup {
         let patterns = PATTERNS.iter().map(|name| ((*name).to_owned(), words::pattern(name)));
         let pattern = ChoiceRow::new(&gettext("Pattern"), patterns, move |pattern| {
             chosen.choose(move |stream| {
-                let sound = match &stream.source {
-                    Source::Pattern(before) => before.sound,
-                    _ => PatternSound::default(),
-                };
-                stream.source = Source::Pattern(PatternSource { pattern: pattern.clone(), sound });
+                if let Source::Pattern(source) = &mut stream.source {
+                    source.pattern.clone_from(&pattern);
+                }
             });
         });
         pattern.row.set_enable_search(true);
@@ -89,31 +83,31 @@ impl SourceGroup {
             });
         });
 
-        let add_row = adw::ButtonRow::builder()
-            .title(gettext("Add Files…"))
-            .start_icon_name("list-add-symbolic")
+        let filling = Rc::new(Cell::new(false));
+        let pattern_clock = adw::SwitchRow::builder()
+            .title(gettext("Milliseconds and Frame Number"))
+            .subtitle(gettext("On the picture, to measure how late it arrives"))
             .build();
-        let chosen = form.clone();
-        add_row.connect_activated(move |_| add_files(&chosen));
+        let (chosen, set) = (form.clone(), filling.clone());
+        pattern_clock.connect_active_notify(move |row| {
+            let clock = row.is_active();
+            if !set.get() {
+                chosen.choose(move |stream| {
+                    if let Source::Pattern(pattern) = &mut stream.source {
+                        pattern.clock = clock;
+                    }
+                });
+            }
+        });
 
         widget.add(&kind.row);
         widget.add(&pattern.row);
         widget.add(&pattern_sound.row);
-        widget.add(&add_row);
+        widget.add(&pattern_clock);
+        let files = FileRows::new(form, &widget);
         relay.add_to(&widget);
         custom.add_to(&widget);
-        Self {
-            widget,
-            form: form.clone(),
-            kind,
-            pattern,
-            pattern_sound,
-            add_files: add_row,
-            relay,
-            custom,
-            files: RefCell::default(),
-            rows: RefCell::default(),
-        }
+        Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, custom, filling }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -127,78 +121,17 @@ impl SourceGroup {
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
         self.pattern_sound.row.set_visible(kind == Kind::Pattern);
-        self.add_files.set_visible(kind == Kind::File);
-        match &stream.source {
-            Source::Pattern(source) => {
-                self.pattern.show(&source.pattern, |name| words::pattern(name));
-                self.pattern_sound.show(&source.sound, |_| String::new());
-                self.show_files(&[]);
-            }
-            Source::File(source) => self.show_files(&source.locations),
-            _ => self.show_files(&[]),
+        self.pattern_clock.set_visible(kind == Kind::Pattern);
+        if let Source::Pattern(source) = &stream.source {
+            self.pattern.show(&source.pattern, |name| words::pattern(name));
+            self.pattern_sound.show(&source.sound, |_| String::new());
+            self.filling.set(true);
+            self.pattern_clock.set_active(source.clock);
+            self.filling.set(false);
         }
+        self.files.show(stream);
         self.relay.show(stream);
         self.custom.show(stream);
-    }
-
-    fn show_files(&self, files: &[PathBuf]) {
-        if *self.files.borrow() == files {
-            return;
-        }
-        self.files.replace(files.to_vec());
-        for row in self.rows.take() {
-            self.widget.remove(&row);
-        }
-        self.widget.remove(&self.add_files);
-        let rows: Vec<_> = files
-            .iter()
-            .enumerate()
-            .map(|(place, file)| self.file_row(place, file, files.len() > 1))
-            .collect();
-        rows.iter().for_each(|row| self.widget.add(row));
-        self.widget.add(&self.add_files);
-        self.rows.replace(rows);
-    }
-
-    fn file_row(&self, place: usize, file: &Path, removable: bool) -> adw::ActionRow {
-        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-        let folder = file.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-        let row = adw::ActionRow::builder().use_markup(false).title(&*name).subtitle(folder).build();
-
-        let form = self.form.clone();
-        row.add_suffix(&button(
-            "document-open-symbolic",
-            &gettext_f("Replace {file}", &[("file", &name)]),
-            move || {
-                let form = form.clone();
-                glib::spawn_future_local(async move {
-                    let Some(page) = form.page() else { return };
-                    let chosen = video_files::choose(&page).await;
-                    if !chosen.is_empty() {
-                        change_files(&form, move |files| {
-                            let end = (place + 1).min(files.len());
-                            files.splice(place.min(end)..end, chosen.iter().cloned());
-                        });
-                    }
-                });
-            },
-        ));
-        // Without any file there is nothing to serve.
-        if removable {
-            let form = self.form.clone();
-            row.add_suffix(&button(
-                "list-remove-symbolic",
-                &gettext_f("Remove {file}", &[("file", &name)]),
-                move || {
-                    change_files(&form, move |files| {
-                        if place < files.len() {
-                            files.remove(place);
-                        }
-                    });
-                },
-            ));
-        }
-        row
     }
 }
 
@@ -225,30 +158,5 @@ fn publish(form: &Form) {
         stream.source = Source::Published(PublishedSource {});
         let readers = &stream.access.read;
         stream.access.publish.get_or_insert_with(|| readers.clone());
-    });
-}
-
-/// Asks for files, which come after those that are there; the first ones make it a source of files.
-fn add_files(form: &Form) {
-    let form = form.clone();
-    glib::spawn_future_local(async move {
-        let Some(page) = form.page() else { return };
-        let chosen = video_files::choose(&page).await;
-        if chosen.is_empty() {
-            // The kind is what it was.
-            return form.refresh();
-        }
-        change_files(&form, move |files| files.extend(chosen.iter().cloned()));
-    });
-}
-
-fn change_files(form: &Form, change: impl Fn(&mut Vec<PathBuf>) + 'static) {
-    form.choose(move |stream| {
-        let mut locations = match &stream.source {
-            Source::File(source) => source.locations.clone(),
-            _ => Vec::new(),
-        };
-        change(&mut locations);
-        stream.source = Source::File(FileSource { locations });
     });
 }

@@ -34,18 +34,27 @@ impl Window {
         .await;
     }
 
-    /// Asks for a file in the place of the one that cannot be used.
+    /// Asks for a file or folder in the place of the one that cannot be used.
     pub(super) async fn choose_file(&self, id: &str) {
         let streams = self.control().map(|control| control.engine().streams());
         let is_meant = |stream: &Stream| stream.id() == id;
         let unusable = streams
             .and_then(|streams| streams.iter::<Stream>().flatten().find(is_meant))
             .and_then(|stream| stream.state().unusable_file().map(Path::to_owned));
-        let Some(unusable) = unusable else { return };
-        let chosen = video_files::choose(self).await;
+        let config = self.control().and_then(|control| control.stream(id));
+        let (Some(unusable), Some(Source::File(source))) = (unusable, config.map(|config| config.source))
+        else {
+            return;
+        };
+        // It can be one of a folder.
+        let Some(location) = source.locations.into_iter().find(|location| unusable.starts_with(location))
+        else {
+            return;
+        };
+        let chosen = video_files::choose_instead(self, &location).await;
         self.change_stream(id, |stream| {
             if let Source::File(source) = &mut stream.source
-                && let Some(place) = source.locations.iter().position(|file| *file == unusable)
+                && let Some(place) = source.locations.iter().position(|other| *other == location)
                 && !chosen.is_empty()
             {
                 source.locations.splice(place..=place, chosen);
