@@ -62,8 +62,8 @@ def a_file_is_added_through_the_file_chooser(window):
     window.press("Choose…")
     wait_for("the question", lambda: chooser.asked)
     title, options = chooser.asked[0]
-    assert title == "Choose Video Files" and options["multiple"], chooser.asked
-    assert options["current_filter"] == ("Videos", [(1, "video/*")]), options
+    assert title == "Choose Videos or Pictures" and options["multiple"], chooser.asked
+    assert options["current_filter"] == ("Videos and Pictures", [(1, "video/*"), (1, "image/*")]), options
     window.find("None chosen")
     assert not window.is_sensitive("Add"), "nothing was chosen"
 

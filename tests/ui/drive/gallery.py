@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 
+from .other_program import OtherProgram
 from .program import TOP, Window, wait_for
 from .reader import Viewer, login, probe
 
@@ -98,6 +99,38 @@ path = "/yard"
 source.relay = { address = "rtsp://192.0.2.20/live", transport = "tcp", user = "admin" }
 access = { read = "anyone" }
 """
+FOLDER = """
+version = 1
+[server]
+port = 0
+[[streams]]
+id = "show"
+name = "Show"
+path = "/show"
+source.file = { locations = ["%s", "%s"], shuffle = true }
+access = { read = "anyone" }
+[[streams]]
+id = "empty"
+name = "Empty"
+path = "/empty"
+source.file = { locations = ["/etc"] }
+access = { read = "anyone" }
+[[streams]]
+id = "lost"
+name = "Lost"
+path = "/lost"
+source.file = { locations = ["/run/user/1000/doc/1a2b3c4d/Night Drive.mp4"] }
+access = { read = "anyone" }
+[[streams]]
+id = "clock"
+name = "Clock"
+path = "/clock"
+source.pattern = { pattern = "smpte100", clock = true }
+access = { read = "anyone" }
+[[streams.renditions]]
+size = "1280x720"
+frame_rate = "25"
+""" % (VIDEO, os.path.dirname(VIDEO))
 EMPTY = "version = 1\nstreams = []\n[server]\nport = 0\n"
 BROKEN = "version = 1\n[server]\nprot = 8554\n"
 
@@ -173,6 +206,23 @@ def add_file_with_problem(window):
     window.press("Add Stream")
     window.press("Video File")
     window.type("Path of the Address", "/lobby")
+
+
+def add_folder(window):
+    cards(window)
+    with OtherProgram("files", VIDEO, os.path.dirname(VIDEO)) as other:
+        other.drop_on("Headwater")
+        window.find("Shuffle")
+
+
+def folder(window):
+    page_of("Show")(window)
+    window.focus("Each Picture (seconds)")
+
+
+def clock(window):
+    page_of("Clock")(window)
+    window.focus("Milliseconds and Frame Number")
 
 
 def add_relay(window):
@@ -332,6 +382,7 @@ PAGES = {
     "add": (CONFIG, lambda window: window.press("Add Stream")),
     "add-pattern": (CONFIG, add_pattern),
     "add-file": (CONFIG, add_file_with_problem),
+    "add-folder": (CONFIG, add_folder),
     "add-relay": (CONFIG, add_relay),
     "add-relay-problem": (CONFIG, add_relay_with_problem),
     "add-custom-problem": (CONFIG, add_custom_with_problem),
@@ -344,6 +395,9 @@ PAGES = {
     "stream-watched": (CONFIG, lambda window: watched(window, page_of("Lobby"))),
     "stream-protected": (CONFIG, page_of("Color Bars")),
     "stream-failed": (CONFIG, page_of("Garage")),
+    "stream-folder": (FOLDER, folder),
+    "stream-clock": (FOLDER, clock),
+    "streams-lost": (FOLDER, lambda window: window.says("Clock", "Live")),
     "stream-relay": (RELAY, page_of("Yard")),
     "preferences": (CONFIG, preferences),
     "users": (CONFIG, users),
