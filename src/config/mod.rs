@@ -44,7 +44,8 @@ pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
 pub use sound::{Sound, SoundCodec};
 pub use source::{
-    CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource, RelaySource, Source,
+    CameraSource, CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource,
+    RelaySource, Source,
     Transport,
 };
 pub use stream::StreamConfig;

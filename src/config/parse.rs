@@ -120,6 +120,7 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             | StreamField::Locations
             | StreamField::PictureSeconds
             | StreamField::Address
+            | StreamField::Camera
             | StreamField::Pipeline
             | StreamField::Login => element.item("source"),
             StreamField::Renditions => element.item("renditions"),
@@ -274,6 +275,11 @@ mod tests {
                 "[streams.sound]",
                 "[streams.sond]",
                 "line 74, column 10: unknown key `sond`; did you mean `sound`?",
+            ),
+            (
+                "source.camera",
+                "source.camra",
+                "line 89, column 8: unknown key `camra`; did you mean `camera`?",
             ),
             ("volume", "volme", "line 76, column 1: unknown key `volme`; did you mean `volume`?"),
             ("\"opus\"", "\"opsu\"", "line 75, column 9: unknown word `opsu`; did you mean `opus`?"),

@@ -12,6 +12,7 @@ pub enum Source {
     Pattern(PatternSource),
     File(FileSource),
     Relay(RelaySource),
+    Camera(CameraSource),
     Custom(CustomSource),
     Published(PublishedSource),
 }
@@ -126,6 +127,14 @@ pub struct RelaySource {
     /// [`relay_key`]: super::relay_key
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user: String,
+}
+
+/// A camera of this computer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraSource {
+    /// As the system calls it. Of several with the same name the second is called `… (2)`.
+    pub name: String,
 }
 
 /// A GStreamer pipeline of the user's own.

@@ -84,6 +84,8 @@ pub enum StreamField {
     PictureSeconds,
     /// The address of a relay.
     Address,
+    /// The name of a camera.
+    Camera,
     /// The text of a custom pipeline.
     Pipeline,
     /// The user with which a relay logs in.
@@ -161,6 +163,7 @@ impl fmt::Display for StreamField {
             Self::Locations => "locations",
             Self::PictureSeconds => "picture_seconds",
             Self::Address => "address",
+            Self::Camera => "name",
             Self::Pipeline => "pipeline",
             Self::Login => "user",
             Self::Renditions => "renditions",
@@ -240,6 +243,8 @@ pub enum ProblemKind {
     AddressWithLogin,
     #[error("this is not an address ({message}): write one, like \"rtsp://192.0.2.20/stream\"")]
     AddressInvalid { message: String },
+    #[error("no camera is named: write the name that the system gives it, like \"Integrated Camera\"")]
+    CameraEmpty,
     #[error("the pipeline is empty: write one, like \"videotestsrc is-live=true\"")]
     PipelineEmpty,
     #[error("this is the stream itself, or one that shows it: choose another address")]
@@ -531,6 +536,11 @@ fn check_source(source: &Source, found: &mut Found) {
             }
         }
         Source::Published(_) => {}
+        Source::Camera(source) => {
+            if source.name.trim().is_empty() {
+                found.push((StreamField::Camera, ProblemKind::CameraEmpty));
+            }
+        }
         Source::Custom(source) => {
             if source.pipeline.trim().is_empty() {
                 found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));
@@ -924,6 +934,14 @@ mod tests {
             let what = ProblemKind::PictureSecondsOutOfRange { seconds: seconds_wrong, least: 1, most: 3600 };
             assert_eq!(seconds(seconds_wrong), [(StreamField::PictureSeconds, what)]);
         }
+    }
+
+    #[test]
+    fn a_camera_has_a_name() {
+        let camera =
+            |name: &str| after(|stream| stream.source = Source::Camera(CameraSource { name: name.into() }));
+        assert_eq!(camera("Integrated Camera"), []);
+        assert_eq!(camera(" "), [(StreamField::Camera, ProblemKind::CameraEmpty)]);
     }
 
     fn relay(address: &str) -> Source {

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod allowance;
+mod cameras;
 mod change;
 mod clock;
 mod elements;
@@ -15,6 +16,7 @@ mod encryption;
 mod feed;
 mod ingest;
 mod pipeline;
+mod portal;
 mod runner;
 mod server;
 mod sound;
@@ -28,9 +30,10 @@ pub use encryption::check_certificate;
 pub use server::{KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
-    AccessState, CertificateError, CertificateFacts, CustomError, EncoderReason, Encoding, EncryptionError,
-    EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, Publisher, RefusalReason, RefusedReader,
-    RelayError, ServerError, ServerState, SoundEncoding, StreamError, StreamState,
+    AccessState, CameraError, Cameras, CertificateError, CertificateFacts, CustomError, EncoderReason,
+    Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, Publisher,
+    RefusalReason, RefusedReader, RelayError, ServerError, ServerState, SoundEncoding, StreamError,
+    StreamState,
 };
 pub use stream::{Branch, Meter, Stream};
 
@@ -63,6 +66,10 @@ mod imp {
         /// Where the server can be reached, kept up to date.
         #[property(get)]
         pub places: RefCell<Places>,
+        /// The cameras of this computer, kept up to date after [`Engine::look_for_cameras`].
+        #[property(get)]
+        pub cameras: RefCell<Cameras>,
+        pub cameras_follower: OnceCell<glib::JoinHandle<()>>,
         /// Everybody who has to wait after failed logins, kept up to date.
         #[property(get)]
         pub lock_outs: RefCell<LockOuts>,
@@ -92,6 +99,8 @@ mod imp {
                 encryption: RefCell::default(),
                 local_addresses: RefCell::default(),
                 places: RefCell::default(),
+                cameras: RefCell::default(),
+                cameras_follower: OnceCell::new(),
                 lock_outs: RefCell::default(),
                 lock_outs_follower: OnceCell::new(),
                 config: RefCell::default(),
@@ -273,6 +282,35 @@ impl Engine {
         }
     }
 
+    /// Looks for cameras from now on. The desktop may ask the user whether that is allowed.
+    pub fn look_for_cameras(&self) {
+        self.imp().cameras_follower.get_or_init(|| {
+            let (changes, changed) = async_channel::unbounded();
+            let following = cameras::follow(move || {
+                let _ = changes.try_send(());
+            });
+            let weak = self.downgrade();
+            glib::spawn_future_local(async move {
+                let _following = following;
+                while changed.recv().await.is_ok() {
+                    let Some(engine) = weak.upgrade() else { break };
+                    engine.imp().cameras.replace(cameras::known());
+                    engine.notify_cameras();
+                }
+            })
+        });
+        cameras::look();
+    }
+
+    /// A stream that nobody can read, to be looked at before it is added. It ends with what is returned; none where there
+    /// is no thread for it.
+    pub fn try_out(&self, config: &StreamConfig) -> Option<Stream> {
+        let time = self.imp().time.get().expect("set when made").clone();
+        let stream = Stream::new(config, time).ok()?;
+        stream.restart(config, self.source_password(config));
+        Some(stream)
+    }
+
     /// Lets somebody try again who has to wait after failed logins.
     pub fn lift(&self, lock_out: &LockOut) {
         self.server().lift(lock_out);
@@ -433,9 +471,8 @@ impl Engine {
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
-        if let Some(follower) = self.imp().lock_outs_follower.get() {
-            follower.abort();
-        }
+        let followers = [self.imp().lock_outs_follower.get(), self.imp().cameras_follower.get()];
+        followers.into_iter().flatten().for_each(glib::JoinHandle::abort);
         if let Some(timer) = self.imp().encryption_timer.take() {
             timer.remove();
         }

@@ -3,13 +3,14 @@
 //! thread's.
 
 use super::allowance::Allowance;
+use super::cameras::{self, Following};
 use super::clock::TimeLine;
 use super::feed::Feed;
 use super::ingest::Ingest;
 use super::pipeline::{Callbacks, Format, Graph, LastPicture};
 use super::sound::{self, Line, Track};
 use super::source::{self, Source, retry};
-use super::state::{Encoding, Publisher, SoundEncoding, StreamError, StreamState};
+use super::state::{CameraError, Encoding, Publisher, SoundEncoding, StreamError, StreamState};
 use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub enum Command {
     },
     /// Of the graph of the slate.
     Slate(gst::Message),
+    /// What the source needs may be there again.
+    Retry,
     /// Of the line of the sound.
     Sound(gst::Message),
     /// End the thread.
@@ -118,6 +121,8 @@ struct Runner {
     missing_plugin: Option<String>,
     attempt: u32,
     retry_at: Option<Instant>,
+    /// Where the source waits for a camera that is plugged in.
+    cameras: Option<Following>,
     key_frame_at: Option<Instant>,
     key_frames: Allowance,
     last_key_frame: Instant,
@@ -168,6 +173,7 @@ pub fn spawn(
         missing_plugin: None,
         attempt: 0,
         retry_at: None,
+        cameras: None,
         key_frame_at: None,
         key_frames: Allowance::new(KEY_FRAMES_AT_ONCE, THEN_KEY_FRAME_EACH, now),
         last_key_frame: now,
@@ -231,6 +237,7 @@ impl Runner {
                 *self.format.lock().unwrap() = None;
                 self.attempt = 0;
                 self.retry_at = None;
+                self.cameras = None;
                 self.set_encoding(None);
                 if self.config.enabled {
                     return self.start();
@@ -249,6 +256,10 @@ impl Runner {
                     line.set(&self.config.sound);
                 }
                 self.adjust()
+            }
+            Command::Retry => {
+                self.retry_at = self.retry_at.map(|_| Instant::now());
+                Ok(())
             }
             Command::Sound(message) => self.sound_told(&message),
             Command::Slate(message) => {
@@ -469,9 +480,10 @@ impl Runner {
     fn sound_lag(&self) -> gst::ClockTime {
         match self.config.source {
             config::Source::Relay(_) | config::Source::Published(_) => RELAY_SOUND_LAG,
-            config::Source::Pattern(_) | config::Source::File(_) | config::Source::Custom(_) => {
-                gst::ClockTime::ZERO
-            }
+            config::Source::Pattern(_)
+            | config::Source::File(_)
+            | config::Source::Camera(_)
+            | config::Source::Custom(_) => gst::ClockTime::ZERO,
         }
     }
 
@@ -596,14 +608,15 @@ impl Runner {
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
+            self.cameras = None;
             return self.start();
         }
-        if let (Some(graph), true) = (&self.graph, self.awake && self.watch_at <= now) {
+        if let (Some(graph), true) = (&mut self.graph, self.awake && self.watch_at <= now) {
             self.watch_at = now + WATCH;
             let pictures = graph.pictures();
             let patience = Duration::from_secs(self.config.lost_after_seconds.into());
             let patience = if pictures == 0 { patience.max(FIRST_PICTURE) } else { patience };
-            if pictures != self.watched.0 {
+            if pictures != self.watched.0 || graph.source().is_asking() {
                 self.watched = (pictures, now);
             } else if now - self.watched.1 > patience {
                 return Err(StreamError::NoPicture { seconds: patience.as_secs() });
@@ -625,6 +638,9 @@ impl Runner {
             self.lost_at = glib::DateTime::now_local().ok();
         }
         self.cover();
+        if matches!(self.config.source, config::Source::Camera(_)) {
+            self.watch_cameras(&reason);
+        }
         // Whoever comes to send says so.
         let is_tried = reason != StreamError::NotPublished;
         let delay = is_tried.then(|| retry::delay(self.attempt, &reason, glib::random_double()));
@@ -632,6 +648,18 @@ impl Runner {
         self.retry_at = delay.map(|delay| Instant::now() + delay);
         let next_try = delay.map(|delay| SystemTime::now() + delay);
         self.set_state(StreamState::Reconnecting { reason, next_try });
+    }
+
+    /// Whoever plugs the camera in need not wait for the next attempt.
+    fn watch_cameras(&mut self, reason: &StreamError) {
+        if matches!(reason, StreamError::Camera { reason: CameraError::NotFound, .. }) {
+            let commands = self.commands.clone();
+            self.cameras = Some(cameras::follow(move || {
+                let _ = commands.send(Command::Retry);
+            }));
+        } else {
+            cameras::look_again();
+        }
     }
 
     /// Shows readers the slate while the source is lost, if they shall have one, and as long as there are any.

@@ -92,6 +92,9 @@ pub enum StreamError {
     /// Another stream cannot be watched. The address has no password in it.
     #[error("{address}: {reason}")]
     Relay { address: String, reason: RelayError },
+    /// A camera of this computer cannot be used.
+    #[error("{name}: {reason}")]
+    Camera { name: String, reason: CameraError },
     /// A user's own pipeline does not run.
     #[error("its pipeline: {reason}")]
     Custom { reason: CustomError },
@@ -136,6 +139,39 @@ pub enum RelayError {
     /// In GStreamer's or the system's words.
     #[error("{message}")]
     Failed { message: String },
+}
+
+/// Why a camera cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CameraError {
+    /// It was unplugged, or never there.
+    #[error("there is no such camera now")]
+    NotFound,
+    #[error("another program uses it")]
+    Busy,
+    /// By the user, to the portal; or by the system.
+    #[error("Headwater may not use it")]
+    Denied,
+    /// A sandbox has cameras by the portal alone.
+    #[error("the desktop has no portal for cameras")]
+    NoPortal,
+    /// In GStreamer's or the portal's words.
+    #[error("{message}")]
+    Failed { message: String },
+}
+
+/// The cameras of this computer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
+#[boxed_type(name = "HeadwaterCameras")]
+pub enum Cameras {
+    /// Nobody has looked yet, or the user has not answered.
+    #[default]
+    Unknown,
+    /// Their names, in order.
+    Found(Vec<String>),
+    Failed {
+        reason: CameraError,
+    },
 }
 
 /// Why a user's own pipeline brings no picture.
@@ -370,6 +406,7 @@ impl StreamError {
                         | CustomError::WantsInput
                         | CustomError::Wrong { .. },
                 }
+                | Self::Camera { reason: CameraError::Denied, .. }
                 | Self::Relay { reason: RelayError::PasswordUnknown { .. }, .. }
         )
     }

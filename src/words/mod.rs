@@ -2,6 +2,7 @@
 
 mod access;
 mod address_rules;
+mod camera;
 mod custom;
 mod encryption;
 mod overlay;
@@ -18,6 +19,7 @@ mod viewer;
 
 pub use access::{access_state, schemes};
 pub use address_rules::address_range_error;
+pub use camera::cameras;
 pub use custom::custom_error;
 pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;

@@ -1,5 +1,6 @@
 //! What is said of a stream.
 
+use super::camera::camera_error;
 use super::custom::custom_error;
 use super::relay::relay_error;
 use super::{Words, codec as codec_name, sound_codec};
@@ -136,6 +137,7 @@ fn stream_error(error: &StreamError) -> (String, String) {
             gettext("It is tried again by itself."),
         ),
         StreamError::Relay { reason, .. } => relay_error(reason),
+        StreamError::Camera { reason, .. } => camera_error(reason),
         StreamError::Custom { reason } => custom_error(reason),
         StreamError::NotPublished => (
             gettext("Nobody is sending to this stream now."),

@@ -10,6 +10,7 @@ mod access;
 mod addresses;
 mod bad_input;
 mod bad_readers;
+mod cameras;
 mod compatibility;
 mod custom;
 mod decoding;

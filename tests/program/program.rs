@@ -80,6 +80,10 @@ impl Stream {
         Self { access: format!("read = \"anyone\", publish = {publish}"), ..stream }
     }
 
+    pub fn camera(id: &str, name: &str) -> Self {
+        Self::new(id, &format!("source.camera = {{ name = {name:?} }}"))
+    }
+
     /// A pipeline in GStreamer's own words.
     pub fn custom(id: &str, pipeline: &str) -> Self {
         Self::new(id, &format!("source.custom = {{ pipeline = {pipeline:?} }}"))

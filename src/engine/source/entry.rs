@@ -99,7 +99,7 @@ impl Entry {
 }
 
 /// The end of a connection is no end of the stream: it is told, and goes no further.
-fn swallow_end(pad: &gst::Pad, tell: impl Fn() + Send + Sync + 'static) {
+pub(super) fn swallow_end(pad: &gst::Pad, tell: impl Fn() + Send + Sync + 'static) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
             tell();

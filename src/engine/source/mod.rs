@@ -2,6 +2,8 @@
 //! decoded pictures, as fast as they are taken, on a time line of its own that never jumps. Its sound, if it is asked
 //! for, it writes to a track, at the time of its pictures.
 
+mod camera;
+mod capture;
 mod custom;
 mod entry;
 mod file;
@@ -31,6 +33,8 @@ pub enum Event {
     Item { number: u64, end: ItemEnd },
     /// What a connection brings came to its end.
     Ended { connection: u64 },
+    /// Other cameras are there than before.
+    Cameras,
     /// A user's own pipeline came to its end.
     PipelineEnded,
     /// It was found out why a connection failed.
@@ -54,6 +58,7 @@ pub enum Source {
     Pattern(pattern::Pattern),
     File(file::Files),
     Relay(relay::Relay),
+    Camera(camera::Camera),
     Custom(custom::Custom),
     Published(published::Published),
     /// In the place of one that is lost.
@@ -80,6 +85,9 @@ impl Source {
             config::Source::Relay(relay) => {
                 relay::Relay::new(relay, password, sound, notify).map(Self::Relay)
             }
+            config::Source::Camera(camera) => {
+                camera::Camera::new(camera, rendition, notify).map(Self::Camera)
+            }
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
             config::Source::Published(_) => published::Published::new(ingest, sound).map(Self::Published),
         }
@@ -101,6 +109,7 @@ impl Source {
             Self::Pattern(pattern) => pattern.bin(),
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
+            Self::Camera(camera) => camera.bin(),
             Self::Custom(custom) => custom.bin(),
             Self::Published(published) => published.bin(),
         }
@@ -109,12 +118,17 @@ impl Source {
     /// Whether it has sound, once that is known.
     pub fn has_sound(&self) -> Option<bool> {
         match self {
-            Self::Custom(_) | Self::Slate(_) => Some(false),
+            Self::Camera(_) | Self::Custom(_) | Self::Slate(_) => Some(false),
             Self::Pattern(pattern) => Some(pattern.has_sound()),
             Self::File(files) => files.has_sound(),
             Self::Relay(relay) => relay.has_sound(),
             Self::Published(published) => Some(published.has_sound()),
         }
+    }
+
+    /// Whether the user was asked something that has to be answered before there can be a picture.
+    pub fn is_asking(&self) -> bool {
+        matches!(self, Self::Camera(camera) if camera.is_asking())
     }
 
     /// The state in which a source costs nothing and keeps its place.
@@ -126,6 +140,7 @@ impl Source {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => Ok(()),
             Self::Relay(relay) => relay.wake(),
             Self::Published(published) => published.wake(),
+            Self::Camera(camera) => camera.wake(),
         }
     }
 
@@ -134,6 +149,7 @@ impl Source {
         match self {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => {}
             Self::Relay(relay) => relay.sleep(),
+            Self::Camera(camera) => camera.sleep(),
             Self::Published(published) => published.sleep(),
         }
     }
@@ -154,6 +170,7 @@ impl Source {
             Self::File(files) => files.shut_down(),
             Self::Relay(relay) => relay.sleep(),
             Self::Published(published) => published.sleep(),
+            Self::Camera(camera) => camera.sleep(),
         }
     }
 
@@ -166,6 +183,8 @@ impl Source {
             }
             (Self::File(files), Event::Item { number, end }) => files.item_ended(number, end),
             (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
+            (Self::Camera(camera), Event::Cameras) => camera.looked(),
+            (Self::Camera(camera), Event::Ended { connection }) => camera.ended(connection),
             (Self::Custom(_), Event::PipelineEnded) => {
                 Err(StreamError::Custom { reason: CustomError::Ended })
             }
@@ -195,6 +214,7 @@ impl Source {
                 Some(description) => StreamError::MissingPlugin { description },
                 None => StreamError::from_message(error),
             }),
+            Self::Camera(camera) => Err(camera.failed(error, missing_plugin)),
             Self::File(files) => files.item_failed(error, missing_plugin),
             Self::Relay(relay) => relay.failed(error, missing_plugin),
         }

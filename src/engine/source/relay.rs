@@ -32,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// For finding out why a server did not answer.
 const ASKING: Duration = Duration::from_secs(2);
 /// How long a connection may take for its goodbye before nobody waits for it any more.
-const GOODBYE: Duration = Duration::from_millis(500);
+pub(super) const GOODBYE: Duration = Duration::from_millis(500);
 /// Some servers, and the logs of all, tell their clients apart by it.
 const USER_AGENT: &str = concat!("Headwater/", env!("CARGO_PKG_VERSION"));
 
@@ -243,7 +243,7 @@ impl Relay {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamError> {
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamError> {
     let thread = std::thread::Builder::new().name(name.into()).spawn(work);
     thread.map(drop).map_err(StreamError::internal)
 }

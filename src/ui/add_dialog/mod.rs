@@ -1,5 +1,6 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
+mod camera_picker;
 mod kind_button;
 mod protection;
 
@@ -12,7 +13,7 @@ use super::problem_row::ProblemRow;
 use super::toasts;
 use super::video_files;
 use crate::config::{
-    Access, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS, Password,
+    Access, CameraSource, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS, Password,
     PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource, Rendition, Scheme,
     Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField, Transport, relay_key, suggest_path,
 };
@@ -21,6 +22,7 @@ use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
+use camera_picker::CameraPicker;
 use glib::subclass::InitializingObject;
 use protection::Protection;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -40,8 +42,16 @@ enum Kind {
     Pattern,
     File,
     Relay,
+    Camera,
     Custom,
     Published,
+}
+
+impl Kind {
+    /// Whether it shows who is near, so that nobody may watch without a password.
+    fn is_private(self) -> bool {
+        matches!(self, Self::Camera)
+    }
 }
 
 mod imp {
@@ -60,6 +70,10 @@ mod imp {
         pub form: TemplateChild<adw::NavigationPage>,
         #[template_child]
         pub add_button: TemplateChild<gtk::Button>,
+        #[template_child]
+        pub camera_group: TemplateChild<adw::PreferencesGroup>,
+        #[template_child]
+        pub source_group: TemplateChild<adw::PreferencesGroup>,
         #[template_child]
         pub pattern_row: TemplateChild<adw::ComboRow>,
         #[template_child]
@@ -102,6 +116,9 @@ mod imp {
         pub protect_row: TemplateChild<adw::SwitchRow>,
 
         pub control: OnceCell<Control>,
+        pub(super) camera: OnceCell<CameraPicker>,
+        /// On the engine, which outlives the dialog.
+        pub cameras_handler: RefCell<Option<glib::SignalHandlerId>>,
         pub(super) kind: Cell<Kind>,
         pub files: RefCell<Vec<PathBuf>>,
         /// The rows are filled in, not typed in.
@@ -125,6 +142,7 @@ mod imp {
             class.install_action("add.file", None, |dialog, _, _| dialog.show_form(Kind::File));
             class.install_action("add.relay", None, |dialog, _, _| dialog.show_form(Kind::Relay));
             class.install_action("add.published", None, |dialog, _, _| dialog.show_form(Kind::Published));
+            class.install_action("add.camera", None, |dialog, _, _| dialog.show_form(Kind::Camera));
             class.install_action("add.custom", None, |dialog, _, _| dialog.show_form(Kind::Custom));
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
@@ -164,6 +182,12 @@ mod imp {
                     gettext("Another Stream"),
                     gettext("A camera or server in the network, by its address"),
                     "add.relay",
+                ),
+                (
+                    "camera-web-symbolic",
+                    gettext("Camera"),
+                    gettext("A webcam, or what this computer captures with"),
+                    "add.camera",
                 ),
                 (
                     "network-receive-symbolic",
@@ -258,7 +282,18 @@ mod imp {
     }
 
     impl WidgetImpl for AddDialog {}
-    impl AdwDialogImpl for AddDialog {}
+
+    impl AdwDialogImpl for AddDialog {
+        fn closed(&self) {
+            self.parent_closed();
+            if let Some(camera) = self.camera.get() {
+                camera.close();
+            }
+            if let (Some(handler), Some(control)) = (self.cameras_handler.take(), self.control.get()) {
+                control.engine().disconnect(handler);
+            }
+        }
+    }
 }
 
 glib::wrapper! {
@@ -271,6 +306,20 @@ impl AddDialog {
     pub fn new(control: &Control) -> Self {
         let dialog: Self = glib::Object::new();
         assert!(dialog.imp().control.set(control.clone()).is_ok(), "a dialog is made once");
+        let weak = dialog.downgrade();
+        let camera = CameraPicker::new(&dialog.imp().camera_group, control, move || {
+            if let Some(dialog) = weak.upgrade() {
+                dialog.fill_in();
+            }
+        });
+        assert!(dialog.imp().camera.set(camera).is_ok(), "a dialog is made once");
+        let weak = dialog.downgrade();
+        let handler = control.engine().connect_cameras_notify(move |_| {
+            if let Some(dialog) = weak.upgrade().filter(|dialog| dialog.imp().kind.get() == Kind::Camera) {
+                dialog.fill_in();
+            }
+        });
+        dialog.imp().cameras_handler.replace(Some(handler));
         dialog
     }
 
@@ -302,9 +351,16 @@ impl AddDialog {
             Kind::Pattern => gettext("Test Pattern"),
             Kind::File => gettext("Video File"),
             Kind::Relay => gettext("Another Stream"),
+            Kind::Camera => gettext("Camera"),
             Kind::Custom => gettext("Custom Pipeline"),
             Kind::Published => gettext("Sent by a Program"),
         });
+        imp.camera_group.set_visible(kind == Kind::Camera);
+        imp.source_group.set_visible(kind != Kind::Camera);
+        imp.protect_row.set_sensitive(!kind.is_private());
+        if kind.is_private() {
+            imp.protect_row.set_active(true);
+        }
         imp.pattern_row.set_visible(kind == Kind::Pattern);
         imp.file_row.set_visible(kind == Kind::File);
         imp.address_row.set_visible(kind == Kind::Relay);
@@ -339,6 +395,9 @@ impl AddDialog {
     /// Fills in what was not typed, and says what is wrong.
     fn fill_in(&self) {
         let imp = self.imp();
+        if imp.kind.get() == Kind::Camera {
+            self.camera().choose_first();
+        }
         imp.filling.set(true);
         if !imp.name_typed.get() {
             imp.name_row.set_text(&self.suggested_name());
@@ -373,8 +432,16 @@ impl AddDialog {
         is_needed.then(|| Protection::new(self.control()))
     }
 
+    fn camera(&self) -> &CameraPicker {
+        self.imp().camera.get().expect("set when the dialog is made")
+    }
+
     fn check(&self) {
-        let (_, problems) = self.candidate();
+        let (stream, problems) = self.candidate();
+        match self.imp().kind.get() {
+            Kind::Camera => self.camera().look_at(&stream),
+            _ => self.camera().close(),
+        }
         self.show_problems(&problems);
     }
 
@@ -396,6 +463,10 @@ impl AddDialog {
                 let place = Place::of(&Link::new(&imp.address_row.text()).address);
                 place.map_or_else(|| gettext("Camera"), |place| place.host)
             }
+            Kind::Camera => match self.camera().name() {
+                name if name.is_empty() => gettext("Camera"),
+                name => name,
+            },
             Kind::Custom => gettext("Pipeline"),
             Kind::Published => gettext("Live"),
         }
@@ -429,6 +500,7 @@ impl AddDialog {
                 };
                 (Source::Relay(relay), vec![])
             }
+            Kind::Camera => (Source::Camera(CameraSource { name: self.camera().name() }), vec![]),
             Kind::Custom => {
                 let pipeline = imp.pipeline_row.text().trim().to_owned();
                 (Source::Custom(CustomSource { pipeline }), vec![])
@@ -496,7 +568,7 @@ impl AddDialog {
         let imp = self.imp();
         let has_user = !imp.user_row.text().trim().is_empty();
         match (imp.kind.get(), has_user, imp.password_row.text().is_empty()) {
-            (Kind::Pattern | Kind::File | Kind::Custom | Kind::Published, ..)
+            (Kind::Pattern | Kind::File | Kind::Camera | Kind::Custom | Kind::Published, ..)
             | (Kind::Relay, false, true) => None,
             (Kind::Relay, false, false) => Some(gettext("Write the user of this password.")),
             (Kind::Relay, true, true) => Some(gettext("Write the password of this user.")),
@@ -557,6 +629,8 @@ impl AddDialog {
             self.action_set_enabled("add.add", true);
             return toasts::say(&*self.imp().toasts, &secret_error(&error));
         }
+        // Some cameras can be opened once only.
+        self.camera().close();
         let id = stream.id.clone();
         let added = self.control().change(|config| {
             if let Some(protection) = &protection {

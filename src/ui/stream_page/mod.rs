@@ -3,7 +3,8 @@
 
 mod access_group;
 mod address_rows;
-pub(super) mod choice_row;
+pub(super) mod camera_choice;
+pub mod choice_row;
 mod custom_row;
 mod file_rows;
 mod form;

@@ -1,5 +1,6 @@
 //! Where the pictures come from: the kind, and what that kind needs.
 
+use super::camera_choice::CameraChoice;
 use super::choice_row::ChoiceRow;
 use super::custom_row::CustomRow;
 use super::file_rows::{self, FileRows};
@@ -17,6 +18,7 @@ enum Kind {
     Pattern,
     File,
     Relay,
+    Camera,
     Custom,
     Published,
 }
@@ -29,6 +31,7 @@ pub struct SourceGroup {
     pattern_clock: adw::SwitchRow,
     files: FileRows,
     relay: Rc<RelayRows>,
+    camera: Rc<CameraChoice>,
     custom: Rc<CustomRow>,
     /// The rows are set, not used.
     filling: Rc<Cell<bool>>,
@@ -39,13 +42,16 @@ impl SourceGroup {
         let widget = adw::PreferencesGroup::builder().title(gettext("Source")).build();
 
         let relay = Rc::new(RelayRows::new(form));
+        let camera = Rc::new(CameraChoice::new(form));
         let custom = Rc::new(CustomRow::new(form));
         let (chosen, relay_rows, custom_row) = (form.clone(), relay.clone(), custom.clone());
+        let camera_choice = camera.clone();
         let kinds = [
             (Kind::Pattern, gettext("Test Pattern")),
             (Kind::File, gettext("Video File")),
             (Kind::Relay, gettext("Another Stream")),
             (Kind::Published, gettext("Sent by a Program")),
+            (Kind::Camera, gettext("Camera")),
             (Kind::Custom, gettext("Custom Pipeline")),
         ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
@@ -55,6 +61,7 @@ impl SourceGroup {
             Kind::File => file_rows::add_files(&chosen),
             // It is one as soon as it has an address.
             Kind::Relay => relay_rows.ask(),
+            Kind::Camera => camera_choice.ask(),
             Kind::Custom => custom_row.ask(),
             Kind::Published => publish(&chosen),
         });
@@ -106,8 +113,9 @@ impl SourceGroup {
         widget.add(&pattern_clock);
         let files = FileRows::new(form, &widget);
         relay.add_to(&widget);
+        camera.add_to(&widget);
         custom.add_to(&widget);
-        Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, custom, filling }
+        Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, camera, custom, filling }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -115,6 +123,7 @@ impl SourceGroup {
             Source::Pattern(_) => Kind::Pattern,
             Source::File(_) => Kind::File,
             Source::Relay(_) => Kind::Relay,
+            Source::Camera(_) => Kind::Camera,
             Source::Custom(_) => Kind::Custom,
             Source::Published(_) => Kind::Published,
         };
@@ -131,6 +140,7 @@ impl SourceGroup {
         }
         self.files.show(stream);
         self.relay.show(stream);
+        self.camera.show(stream);
         self.custom.show(stream);
     }
 }
