@@ -73,13 +73,8 @@ impl CameraRow {
         let listed: Vec<&str> = names.iter().map(String::as_str).collect();
         let place = names.iter().position(|name| *name == shown);
         self.filling.set(true);
-        if self
-            .names
-            .iter::<gtk::StringObject>()
-            .flatten()
-            .map(|name| name.string())
-            .ne(listed.iter().copied())
-        {
+        let before = (0..self.names.n_items()).filter_map(|place| self.names.string(place));
+        if before.ne(listed.iter().copied()) {
             self.names.splice(0, self.names.n_items(), &listed);
         }
         self.row.set_selected(place.map_or(gtk::INVALID_LIST_POSITION, |place| place as u32));

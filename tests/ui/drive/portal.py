@@ -1,4 +1,4 @@
-"""The file chooser of a desktop: the real xdg-desktop-portal, and behind it somebody who chooses at once."""
+"""What a desktop asks the user: the real xdg-desktop-portal, and behind it somebody who answers at once."""
 
 import collections
 import os
@@ -11,41 +11,25 @@ from gi.repository import Gio, GLib
 DESKTOP = "headwater-test"
 NAME = "org.freedesktop.impl.portal.desktop.headwater_test"
 PATH = "/org/freedesktop/portal/desktop"
-CHOOSER = """
-<node>
-  <interface name="org.freedesktop.impl.portal.FileChooser">
-    <method name="OpenFile">
-      <arg type="o" name="handle" direction="in"/>
-      <arg type="s" name="app_id" direction="in"/>
-      <arg type="s" name="parent_window" direction="in"/>
-      <arg type="s" name="title" direction="in"/>
-      <arg type="a{sv}" name="options" direction="in"/>
-      <arg type="u" name="response" direction="out"/>
-      <arg type="a{sv}" name="results" direction="out"/>
-    </method>
-  </interface>
-</node>
-"""
 CHOSEN, CANCELLED = 0, 1
 
 
-class FileChooser:
-    """While it is open, a program with its environment asks here for files."""
+def method(name, inputs, outputs=("u", "a{sv}")):
+    arguments = [f'<arg type="{kind}" direction="in"/>' for kind in inputs]
+    arguments += [f'<arg type="{kind}" direction="out"/>' for kind in outputs]
+    return f'<method name="{name}">{"".join(arguments)}</method>'
 
-    # GTK asks a portal only in a sandbox, or where it is told to.
-    environment = {"GDK_DEBUG": "portals"}
 
-    def __init__(self):
-        self.answers = collections.deque()
-        self.asked = []
+class Portal:
+    """While it is open, a program with its environment asks here."""
 
-    def will_choose(self, *paths):
-        """The next answer; without a path it is to cancel."""
-        self.answers.append(paths)
+    interface = None
+    methods = ""
+    environment = {}
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.write(f"{DESKTOP}.portal", f"[portal]\nDBusName={NAME}\nInterfaces=org.freedesktop.impl.portal.FileChooser\n")
+        self.write(f"{DESKTOP}.portal", f"[portal]\nDBusName={NAME}\nInterfaces={self.interface}\n")
         self.write(f"{DESKTOP}-portals.conf", f"[preferred]\ndefault={DESKTOP}\n")
         self.loop = GLib.MainLoop(GLib.MainContext())
         ready = threading.Event()
@@ -69,17 +53,61 @@ class FileChooser:
 
     def serve(self, ready):
         self.loop.get_context().push_thread_default()
-        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        interface = Gio.DBusNodeInfo.new_for_xml(CHOOSER).interfaces[0]
-        bus.register_object(PATH, interface, self.answer, None, None)
-        owner = Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE, lambda *_: ready.set(), None)
+        self.bus = Gio.bus_get_sync(Gio.BusType.SESSION)
+        self.register(PATH, self.interface, self.methods, self.called, self.get)
+        owner = Gio.bus_own_name_on_connection(self.bus, NAME, Gio.BusNameOwnerFlags.NONE, lambda *_: ready.set(), None)
         self.loop.run()
         Gio.bus_unown_name(owner)
 
-    def answer(self, _bus, _sender, _path, _interface, _method, arguments, invocation):
-        _handle, _app, _parent, title, options = arguments.unpack()
+    def register(self, path, interface, methods, called, get=None):
+        node = Gio.DBusNodeInfo.new_for_xml(f'<node><interface name="{interface}">{methods}</interface></node>')
+        return self.bus.register_object(path, node.interfaces[0], called, get, None)
+
+    def called(self, _bus, _sender, _path, _interface, name, arguments, invocation):
+        invocation.return_value(GLib.Variant("(ua{sv})", self.answer(name, *arguments.unpack())))
+
+    def get(self, _bus, _sender, _path, _interface, name):
+        return None
+
+    def answer(self, name, *arguments):
+        """To one of the methods: whether it is granted, and what."""
+        raise NotImplementedError
+
+
+class FileChooser(Portal):
+    """Chooses files."""
+
+    interface = "org.freedesktop.impl.portal.FileChooser"
+    methods = method("OpenFile", ("o", "s", "s", "s", "a{sv}"))
+    # GTK asks a portal only in a sandbox, or where it is told to.
+    environment = {"GDK_DEBUG": "portals"}
+
+    def __init__(self):
+        self.answers = collections.deque()
+        self.asked = []
+
+    def will_choose(self, *paths):
+        """The next answer; without a path it is to cancel."""
+        self.answers.append(paths)
+
+    def answer(self, _name, _handle, _app, _parent, title, options):
         self.asked.append((title, options))
         # Nobody expected a question: whoever waits for an answer sees it cancelled.
         paths = self.answers.popleft() if self.answers else ()
         uris = GLib.Variant("as", [Gio.File.new_for_path(path).get_uri() for path in paths])
-        invocation.return_value(GLib.Variant("(ua{sv})", (CHOSEN if paths else CANCELLED, {"uris": uris})))
+        return CHOSEN if paths else CANCELLED, {"uris": uris}
+
+
+class Access(Portal):
+    """Says whether cameras may be used. What was answered once is remembered by the real portal, as long as it runs."""
+
+    interface = "org.freedesktop.impl.portal.Access"
+    methods = method("AccessDialog", ("o", "s", "s", "s", "s", "s", "a{sv}"))
+
+    def __init__(self, allows):
+        self.allows = allows
+        self.asked = []
+
+    def answer(self, _name, _handle, _app, _parent, title, *_):
+        self.asked.append(title)
+        return CHOSEN if self.allows else CANCELLED, {}
