@@ -45,8 +45,7 @@ pub use slate::Slate;
 pub use sound::{Sound, SoundCodec};
 pub use source::{
     CameraSource, CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource,
-    RelaySource, Source,
-    Transport,
+    RelaySource, Source, Transport,
 };
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};

@@ -13,9 +13,10 @@ use super::problem_row::ProblemRow;
 use super::toasts;
 use super::video_files;
 use crate::config::{
-    Access, CameraSource, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS, Password,
-    PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource, Rendition, Scheme,
-    Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField, Transport, relay_key, suggest_path,
+    Access, CameraSource, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS,
+    Password, PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource,
+    Rendition, Scheme, Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField, Transport,
+    relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -178,16 +179,16 @@ mod imp {
                     "add.file",
                 ),
                 (
-                    "network-transmit-receive-symbolic",
-                    gettext("Another Stream"),
-                    gettext("A camera or server in the network, by its address"),
-                    "add.relay",
-                ),
-                (
                     "camera-web-symbolic",
                     gettext("Camera"),
                     gettext("A webcam, or what this computer captures with"),
                     "add.camera",
+                ),
+                (
+                    "network-transmit-receive-symbolic",
+                    gettext("Another Stream"),
+                    gettext("A camera or server in the network, by its address"),
+                    "add.relay",
                 ),
                 (
                     "network-receive-symbolic",

@@ -49,9 +49,9 @@ impl SourceGroup {
         let kinds = [
             (Kind::Pattern, gettext("Test Pattern")),
             (Kind::File, gettext("Video File")),
+            (Kind::Camera, gettext("Camera")),
             (Kind::Relay, gettext("Another Stream")),
             (Kind::Published, gettext("Sent by a Program")),
-            (Kind::Camera, gettext("Camera")),
             (Kind::Custom, gettext("Custom Pipeline")),
         ];
         let kind = ChoiceRow::new(&gettext("Kind"), kinds, move |kind| match kind {
