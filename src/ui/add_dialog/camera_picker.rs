@@ -9,9 +9,13 @@ use adw::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// The same at any width of the dialog: GTK expects of what is wider that it is not higher.
+const WIDTH: i32 = 264;
+
 pub struct CameraPicker {
     row: Rc<CameraRow>,
     view: StreamView,
+    place: adw::Clamp,
     engine: Engine,
     /// The camera whose picture is shown.
     seen: RefCell<String>,
@@ -24,13 +28,18 @@ impl CameraPicker {
         let row = CameraRow::new(&engine, move |_| chosen());
         let view = glib::Object::builder::<StreamView>()
             .property("overflow", gtk::Overflow::Hidden)
-            .property("margin-top", 12)
-            .property("visible", false)
             .build();
         view.add_css_class("card");
+        let place = adw::Clamp::builder()
+            .maximum_size(WIDTH)
+            .tightening_threshold(WIDTH)
+            .margin_top(12)
+            .visible(false)
+            .child(&view)
+            .build();
         group.add(&row.row);
-        group.add(&view);
-        Self { row, view, engine, seen: RefCell::default() }
+        group.add(&place);
+        Self { row, view, place, engine, seen: RefCell::default() }
     }
 
     /// The one that is chosen; empty where there is none.
@@ -56,14 +65,14 @@ impl CameraPicker {
             return;
         }
         let tried = (!name.is_empty()).then(|| self.engine.try_out(stream)).flatten();
-        self.view.set_visible(tried.is_some());
+        self.place.set_visible(tried.is_some());
         self.view.set_stream(tried.as_ref());
     }
 
     /// Lets go of the camera.
     pub fn close(&self) {
         self.seen.take();
-        self.view.set_visible(false);
+        self.place.set_visible(false);
         self.view.set_stream(None);
     }
 }

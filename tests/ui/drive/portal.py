@@ -54,10 +54,12 @@ class Portal:
     def serve(self, ready):
         self.loop.get_context().push_thread_default()
         self.bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        self.register(PATH, self.interface, self.methods, self.called, self.get)
+        registered = self.register(PATH, self.interface, self.methods, self.called, self.get)
         owner = Gio.bus_own_name_on_connection(self.bus, NAME, Gio.BusNameOwnerFlags.NONE, lambda *_: ready.set(), None)
         self.loop.run()
         Gio.bus_unown_name(owner)
+        # The next one comes by the same connection.
+        self.bus.unregister_object(registered)
 
     def register(self, path, interface, methods, called, get=None):
         node = Gio.DBusNodeInfo.new_for_xml(f'<node><interface name="{interface}">{methods}</interface></node>')
@@ -99,7 +101,7 @@ class FileChooser(Portal):
 
 
 class Access(Portal):
-    """Says whether cameras may be used. What was answered once is remembered by the real portal, as long as it runs."""
+    """Says whether cameras may be used. The real portal remembers it."""
 
     interface = "org.freedesktop.impl.portal.Access"
     methods = method("AccessDialog", ("o", "s", "s", "s", "s", "s", "a{sv}"))
@@ -107,6 +109,17 @@ class Access(Portal):
     def __init__(self, allows):
         self.allows = allows
         self.asked = []
+
+    def __enter__(self):
+        # What was answered before is not known any more.
+        store, known = "org.freedesktop.impl.portal.PermissionStore", GLib.Variant("(ss)", ("devices", "camera"))
+        path = "/" + store.replace(".", "/")
+        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
+        try:
+            bus.call_sync(store, path, store, "Delete", known, None, Gio.DBusCallFlags.NONE, -1, None)
+        except GLib.Error:
+            pass  # Nothing was.
+        return super().__enter__()
 
     def answer(self, _name, _handle, _app, _parent, title, *_):
         self.asked.append(title)
