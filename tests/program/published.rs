@@ -143,6 +143,43 @@ fn readers_stay_while_one_sender_goes_and_another_comes() {
 }
 
 #[test]
+fn motion_jpeg_and_telephone_sound_are_taken_as_well() {
+    let _turn = shared();
+    let live = published("live", "\"anyone\"").lines("sound.codec = \"pcmu\"");
+    let mut program = Program::start(&[], &[live]);
+    let address = program.address("live");
+    let mut command = Command::new("ffmpeg");
+    command.args([
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "color=white:size=320x240:rate=25",
+    ]);
+    command.args([
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=sample_rate=8000",
+        "-c:v",
+        "mjpeg",
+        "-pix_fmt",
+        "yuvj420p",
+    ]);
+    command.args(["-c:a", "pcm_mulaw", "-f", "rtsp", "-rtsp_transport", "tcp", &address]);
+    let _sender = Sender::start(command);
+    program.wait_for_log("live: ready", 0);
+    let white = light(&address);
+    assert!(white > 200.0, "light {white:.1}");
+    assert!(Client::connect(&address).describe().body.contains("m=audio"));
+    program.stop();
+}
+
+#[test]
 fn a_sender_that_pauses_is_missed_and_taken_back() {
     let _turn = alone();
     let soon = published("live", "\"anyone\"").lines("lost_after_seconds = 1\nsound.codec = \"aac\"");

@@ -249,7 +249,7 @@ impl AccessTable {
         match mount {
             None => Verdict::refused(Decision::NotFound, RefusalReason::NoSuchStream),
             Some(mount) if mount.admits(&user, request.right) => Verdict::allowed(Some(user)),
-            Some(Mount { publishers: None, .. }) if request.right == Right::Publish => {
+            Some(mount) if mount.publishers.is_none() && mount.admits(&user, Right::Read) => {
                 Verdict::refused(Decision::NotPublished, RefusalReason::NotPublished)
             }
             Some(_) => Verdict::refused(Decision::Forbidden, RefusalReason::NoRight),
@@ -633,7 +633,7 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PatternSource, ServerConfig, Slate, Sound, StreamConfig, User};
+    use crate::config::{PatternSource, PublishedSource, ServerConfig, Slate, Sound, StreamConfig, User};
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     pub(super) fn stream(path: &str, read: Readers, schemes: &[Scheme]) -> StreamConfig {
@@ -733,10 +733,40 @@ mod tests {
     const NOBODY: Decision = Decision::Allowed { user: None };
 
     #[test]
+    fn who_may_watch_may_not_send_and_the_other_way_round() {
+        let published = |path: &str, read, publish| {
+            let mut stream = stream(path, read, &[Scheme::Basic]);
+            stream.source = Source::Published(PublishedSource {});
+            stream.access.publish = Some(publish);
+            stream
+        };
+        let mut streams = house();
+        streams.push(published("/live", readers(&["anna"]), readers(&["bert"])));
+        streams.push(published("/stage", readers(&["anna"]), Readers::Anyone));
+        let mut door = Door::of(streams);
+        let (anna, bert) = (basic("anna", "apple"), basic("bert", "pear"));
+        for method in [RTSPMethod::ANNOUNCE, RTSPMethod::RECORD] {
+            assert_eq!(door.ask(method, "/live", ""), challenge(&[Scheme::Basic]));
+            assert_eq!(door.ask(method, "/live", &bert), allowed("bert"));
+            assert_eq!(door.ask(method, "/live", &anna), Decision::Forbidden);
+            assert_eq!(door.ask(method, "/stage", ""), NOBODY);
+            // Whoever may know that the stream is there is told that it takes nothing.
+            assert_eq!(door.ask(method, "/open", ""), Decision::NotPublished);
+            assert_eq!(door.ask(method, "/anna", ""), challenge(&[Scheme::Digest, Scheme::Basic]));
+            assert_eq!(door.ask(method, "/anna", &anna), Decision::NotPublished);
+            assert_eq!(door.ask(method, "/anna", &bert), Decision::Forbidden);
+        }
+        assert_eq!(door.describe("/live", &anna), allowed("anna"));
+        assert_eq!(door.describe("/live", &bert), Decision::Forbidden);
+        assert_eq!(door.describe("/stage", ""), challenge(&[Scheme::Basic]));
+    }
+
+    #[test]
     fn each_method_but_options_is_decided_by_path_and_user() {
         let mut door = Door::of(house());
         let (anna, bert) = (basic("anna", "apple"), basic("bert", "pear"));
-        for method in RTSPMethod::all().iter().filter(|method| *method != RTSPMethod::OPTIONS) {
+        let others = [RTSPMethod::OPTIONS, RTSPMethod::ANNOUNCE, RTSPMethod::RECORD];
+        for method in RTSPMethod::all().iter().filter(|method| !others.contains(method)) {
             assert_eq!(door.ask(method, "/open", ""), NOBODY, "{method:?}");
             assert_eq!(door.ask(method, "/open/stream=0", &anna), NOBODY, "{method:?}");
             assert_eq!(door.ask(method, "/basic", &anna), allowed("anna"), "{method:?}");

@@ -697,6 +697,7 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
         let door = door.clone();
         move |client, context| door.answer_publisher(client, context)
     });
+    client.connect_announce_request(|_, context| publisher::explain_static_types(context));
     client.connect_pre_record_request({
         let (door, news) = (door.clone(), news.clone());
         move |client, context| {

@@ -25,6 +25,10 @@ use std::time::{Duration, Instant};
 const JITTER_MS: u32 = 200;
 /// What comes says that a session is alive. It is told so much oftener than it would end.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// Payload types that descriptions need not explain, with their encoding and clock rate, of those that there is a use
+/// for (RFC 3551, section 6).
+const STATIC: [(u32, &str, i32); 4] =
+    [(0, "PCMU", 8000), (8, "PCMA", 8000), (14, "MPA", 90_000), (26, "JPEG", 90_000)];
 /// The names of the sinks in a media, by their track.
 const SINKS: [&str; 2] = ["pictures", "sound"];
 
@@ -89,11 +93,33 @@ pub fn make_media() -> Result<gst::Bin, StreamError> {
     if has[PICTURES] { Ok(bin) } else { Err(StreamError::internal("nothing is announced that has pictures")) }
 }
 
+/// Which packets a media of a description has; none where it does not say.
+fn packets(media: &SDPMediaRef) -> Option<(u32, gst::Caps)> {
+    let format: u32 = media.format(0)?.parse().ok()?;
+    let mut caps = media.caps_from_media(format as i32)?;
+    let structure = caps.make_mut().structure_mut(0)?;
+    structure.set_name("application/x-rtp");
+    if let Some((_, encoding, rate)) = STATIC.iter().find(|(number, ..)| *number == format) {
+        structure.set("encoding-name", encoding);
+        structure.set("clock-rate", rate);
+    }
+    structure.has_field("encoding-name").then_some((format, caps))
+}
+
+/// To be called when a media was announced: the library knows no payload type that the description does not explain.
+pub fn explain_static_types(context: &RTSPContext) {
+    let (Some(media), Some(body)) = (ffi::media(context), ffi::request_body(context)) else { return };
+    let Ok(description) = SDPMessage::parse_buffer(&body) else { return };
+    for (place, described) in (0..).zip(description.medias()) {
+        if let (Some(stream), Some((format, caps))) = (media.stream(place), packets(described)) {
+            stream.set_pt_map(format, &caps);
+        }
+    }
+}
+
 /// The name of the element that takes a media's packets apart; none where there is none for its encoding.
 fn depayloader(media: &SDPMediaRef) -> Option<glib::GString> {
-    let format = media.format(0)?.parse().ok()?;
-    let mut caps = media.caps_from_media(format)?;
-    caps.make_mut().structure_mut(0)?.set_name("application/x-rtp");
+    let (_, caps) = packets(media)?;
     gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DEPAYLOADER, gst::Rank::MARGINAL)
         .into_iter()
         .find(|factory| factory.can_sink_any_caps(&caps))
@@ -267,11 +293,12 @@ mod tests {
             m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/44100/2\r\n\
             a=fmtp:97 profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1210\r\n\
             m=audio 0 RTP/AVP 0\r\n\
+            m=video 0 RTP/AVP 26\r\n\
             m=application 0 RTP/AVP 98\r\na=rtpmap:98 vnd.onvif.metadata/90000\r\n";
         let description = SDPMessage::parse_buffer(description.as_bytes()).unwrap();
         let found: Vec<_> = description.medias().map(depayloader).collect();
         let names: Vec<_> = found.iter().map(|name| name.as_deref().unwrap_or_default()).collect();
-        assert_eq!(names, ["rtph264depay", "rtpmp4gdepay", "rtppcmudepay", ""]);
+        assert_eq!(names, ["rtph264depay", "rtpmp4gdepay", "rtppcmudepay", "rtpjpegdepay", ""]);
     }
 
     #[test]

@@ -26,9 +26,7 @@ impl CameraPicker {
     pub fn new(group: &adw::PreferencesGroup, control: &Control, chosen: impl Fn() + 'static) -> Self {
         let engine = control.engine().clone();
         let row = CameraRow::new(&engine, move |_| chosen());
-        let view = glib::Object::builder::<StreamView>()
-            .property("overflow", gtk::Overflow::Hidden)
-            .build();
+        let view = glib::Object::builder::<StreamView>().property("overflow", gtk::Overflow::Hidden).build();
         view.add_css_class("card");
         let place = adw::Clamp::builder()
             .maximum_size(WIDTH)
