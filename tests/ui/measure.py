@@ -8,6 +8,7 @@ release profile. The first start serves on the usual port, which has to be free.
 
 import sys
 import time
+from statistics import median
 
 from drive.keys import Keys
 from drive.other_program import clipboard
@@ -39,8 +40,18 @@ access = { read = ["guest"] }
 
 # Whoever reads names, finds buttons and goes from one to the next is slower than a program.
 GOAL_S, GOAL_CLICKS = 20, 3
-# Of each page, once. What a leak of one page costs is far more: its widgets alone are some 500 KB.
-BROKEN_KB = 60
+# What opening and closing every page once may leave behind, in the short form, in which caches still fill, and in the
+# long one. A page that stays is some 500 KB, a question 330 KB; GTK and libadwaita themselves leave some 20 KB.
+BROKEN_KB, GROWN_KB = 60, 30
+
+
+class Still(Window):
+    """Without animations. While a dialog grows to its size, cairo draws its letters in every size on the way and keeps
+    them, up to a bound that one dialog reaches after 200 openings: what a page leaves behind would not be seen in that."""
+
+    def start(self):
+        self.set_gtk("gtk-enable-animations=false\n")
+        super().start()
 
 
 class Clicks:
@@ -95,15 +106,16 @@ def every_page(keys, cards):
                 keys.go_to("Make Up a Password")
                 keys.leave()
         keys.type("alt+Left")
-    for kind in ("Test Pattern", "Video File", "Another Stream"):
+    keys.focus.after(lambda: keys.window.act("Lobby", "card.show-address"), 10)
+    keys.leave()
+    for kind in ("Test Pattern", "Video File", "Another Stream", "Custom Pipeline"):
         keys.type("ctrl+n")
         keys.enter(kind)
         keys.go_to("Path of the Address")
         keys.leave()
     keys.type("ctrl+comma")
     keys.go_to("Server")
-    keys.type("Right")
-    keys.type("space")
+    keys.window.key("Right", "space")
     keys.enter("guest")
     keys.go_to("Make Up a Password")
     keys.back()
@@ -111,9 +123,11 @@ def every_page(keys, cards):
     keys.go_to("Make Up a Password")
     keys.back("shift+Tab")
     keys.go_to("Users")
-    keys.type("Right")
-    keys.type("space")
+    keys.window.key("Right", "space")
     keys.go_to("Anyone may watch Lobby")
+    keys.go_to("Rights")
+    keys.window.key("Right", "space")
+    keys.go_to("Allow an Address or Network")
     keys.leave()
     keys.go_to("Turn on Lobby")
     keys.type("F2")
@@ -144,18 +158,27 @@ def memory(program):
     return int(fields["Anonymous"].split()[0])
 
 
+def settled(program):
+    """The least of a second: pictures come and go, and the pictures of a page end some time after it."""
+    least = memory(program)
+    for _ in range(10):
+        time.sleep(0.1)
+        least = min(least, memory(program))
+    return least
+
+
 def growth(what, rounds):
-    """Memory after some rounds, in KB, at a quarter of them and at the end."""
+    """Memory after each round, in KB, and before the first."""
     # Freed memory goes back at once, and threads share what they free: otherwise the figure is that of malloc.
-    window = Window(STREAMS, MALLOC_TRIM_THRESHOLD_="65536", MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_="65536")
+    window = Still(STREAMS, MALLOC_TRIM_THRESHOLD_="65536", MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_="65536")
     window.says("Lobby", "Live")
     keys = Keys(window)
     cards = [window.find(f"Open {name}", "button") for name in ("Lobby", "Garage")]
-    sizes = [memory(window.program)]
+    sizes = [settled(window.program)]
     for number in range(1, rounds + 1):
         what(keys, cards)
+        sizes.append(settled(window.program))
         if number % (rounds // 4) == 0:
-            sizes.append(memory(window.program))
             print(f"    {what.__name__}, {number} times: {sizes[-1] / 1024:.1f} MB", file=sys.stderr, flush=True)
     keys.end()
     complaints = window.end()
@@ -163,22 +186,34 @@ def growth(what, rounds):
     return sizes
 
 
+def each(sizes):
+    """What a round adds, in KB: from the second quarter to the last, since the first rounds fill caches."""
+    quarter = (len(sizes) - 1) // 4
+    early, late = sizes[quarter + 1 : 2 * quarter + 1], sizes[-quarter:]
+    return (median(late) - median(early)) / (2 * quarter)
+
+
+def told(what, sizes):
+    rounds = len(sizes) - 1
+    places = [0, 1, *range(rounds // 4, rounds + 1, rounds // 4)]
+    said = ", ".join(f"{sizes[place] / 1024:.1f}" for place in places)
+    print(f"memory, {what} {', '.join(map(str, places))} times: {said} MB; each time {each(sizes):+.1f} KB")
+
+
 def main():
     short = "--short" in sys.argv
     clicks, seconds = the_demo()
     added, all_clicks, own_seconds = a_stream_of_ones_own()
-    rounds = 8 if short else 200
+    rounds, allowed = (8, BROKEN_KB) if short else (200, GROWN_KB)
     pages, control = growth(every_page, rounds), growth(only_keys, rounds)
-    each = lambda sizes: (sizes[-1] - sizes[1]) / (rounds - rounds // 4)  # noqa: E731
-    mb = lambda sizes: ", ".join(f"{size / 1024:.1f}" for size in sizes)  # noqa: E731
     print(f"program: {PROGRAM}, renderer cairo on Xvfb")
     print(f"first start to a picture in a reader, the demo: {clicks} click, {seconds:.1f} s (goal {GOAL_CLICKS}, {GOAL_S} s)")
     print(f"the same with a pattern of one's own: {added} clicks to add it, {all_clicks} with its address copied, {own_seconds:.1f} s")
-    print(f"memory, every page opened and closed 0 to {rounds} times: {mb(pages)} MB; each time {each(pages):+.1f} KB")
-    print(f"memory, as many keys without opening: {mb(control)} MB; each time {each(control):+.1f} KB")
+    told("every page opened and closed, without animations,", pages)
+    told("as many keys without opening,", control)
     assert clicks <= GOAL_CLICKS and seconds < GOAL_S, "the way to a picture is too long"
     assert added <= GOAL_CLICKS and own_seconds < GOAL_S, "the way to a stream of one's own is too long"
-    assert short or each(pages) - each(control) < BROKEN_KB, "pages stay when they are closed"
+    assert each(pages) - each(control) < allowed, "pages stay when they are closed"
     print("test result: ok. 1 passed; 0 failed")
 
 

@@ -167,14 +167,11 @@ class Look(Window):
         for user in ("ann", "recorder"):
             with open(self.passwords, "a", encoding="utf-8") as file:
                 file.write(f'{user} = "correct horse"\n')
-        folder = os.path.join(self.folder.name, "gtk-4.0")
-        os.mkdir(folder)
-        with open(os.path.join(folder, "settings.ini"), "w", encoding="utf-8") as file:
-            # The buttons that GNOME shows.
-            file.write("[Settings]\ngtk-enable-animations=false\ngtk-decoration-layout=appmenu:close\n")
+        # The buttons that GNOME shows.
+        self.set_gtk("gtk-enable-animations=false\ngtk-decoration-layout=appmenu:close\n")
         resources = f"Xft.dpi: {96 * text_scale}"
         subprocess.run(["xprop", "-root", "-f", "RESOURCE_MANAGER", "8s", "-set", "RESOURCE_MANAGER", resources], check=True)
-        self.environment |= environment | {"XDG_CONFIG_HOME": self.folder.name}
+        self.environment |= environment
         super().start()
         name = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^Headwater$"]
         size = [str(side + 2 * FRAME) for side in (width, height)]

@@ -103,6 +103,14 @@ class Window:
         self.listener.register("object:announcement")
         self.start()
 
+    def set_gtk(self, settings):
+        """GTK's own settings, before it is started."""
+        folder = os.path.join(self.folder.name, "gtk-4.0")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "settings.ini"), "w", encoding="utf-8") as file:
+            file.write("[Settings]\n" + settings)
+        self.environment["XDG_CONFIG_HOME"] = self.folder.name
+
     def start(self):
         self.log = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
         self.program = subprocess.Popen(self.command, env=self.environment, stdout=self.log, stderr=self.log)
