@@ -66,7 +66,7 @@ mod imp {
         /// Where the server can be reached, kept up to date.
         #[property(get)]
         pub places: RefCell<Places>,
-        /// The cameras of this computer, kept up to date after [`Engine::look_for_cameras`].
+        /// The cameras of this computer, kept up to date after [`look_for_cameras`](super::Engine::look_for_cameras).
         #[property(get)]
         pub cameras: RefCell<Cameras>,
         pub cameras_follower: OnceCell<glib::JoinHandle<()>>,

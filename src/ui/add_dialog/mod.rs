@@ -179,7 +179,7 @@ mod imp {
                     "add.file",
                 ),
                 (
-                    "camera-web-symbolic",
+                    "camera-photo-symbolic",
                     gettext("Camera"),
                     gettext("A webcam, or what this computer captures with"),
                     "add.camera",

@@ -28,10 +28,12 @@ pub struct PublishGroup {
 impl PublishGroup {
     pub fn new(form: &Form) -> Self {
         let widget = adw::PreferencesGroup::builder().title(gettext("Sending")).build();
-        let state = property_row();
-        let command = property_row();
-        command.set_title(&gettext("Command That Sends a File"));
-        command.set_subtitle_selectable(true);
+        let state = adw::ActionRow::builder().use_markup(false).build();
+        let command = adw::ActionRow::builder()
+            .use_markup(false)
+            .css_classes(["property"])
+            .title(gettext("Command That Sends a File"))
+            .build();
         let copied = form.clone();
         command.add_suffix(&button("edit-copy-symbolic", &gettext("Copy the Command"), move || {
             let (Some(page), Some(command)) = (copied.page(), command_of(&copied, true)) else { return };
@@ -123,10 +125,6 @@ impl PublishGroup {
         });
         row
     }
-}
-
-fn property_row() -> adw::ActionRow {
-    adw::ActionRow::builder().use_markup(false).css_classes(["property"]).build()
 }
 
 /// None where the server cannot be reached now. Without the password a few dots stand in its place.

@@ -131,6 +131,18 @@ access = { read = "anyone" }
 size = "1280x720"
 frame_rate = "25"
 """ % (VIDEO, os.path.dirname(VIDEO))
+PUBLISHED = """
+version = 1
+users = [{ name = "ann" }, { name = "recorder" }]
+[server]
+port = 0
+[[streams]]
+id = "stage"
+name = "Stage"
+path = "/stage"
+source.published = {}
+access = { read = "anyone", publish = ["ann"] }
+"""
 EMPTY = "version = 1\nstreams = []\n[server]\nport = 0\n"
 BROKEN = "version = 1\n[server]\nprot = 8554\n"
 
@@ -239,6 +251,21 @@ def add_custom_with_problem(window):
     window.press("Custom Pipeline")
     window.type("GStreamer Pipeline", "videotestsource ! video/x-raw,width=320,height=240")
     window.find("There is no element “videotestsource”. Check how it is written, or install the GStreamer plugin that brings it.")
+
+
+def add_published(window):
+    window.press("Add Stream")
+    window.press("Sent by a Program")
+
+
+def add_camera(window):
+    window.press("Add Stream")
+    window.press("Camera")
+
+
+def published(window):
+    page_of("Stage")(window)
+    window.focus("Copy the Command")
 
 
 def preferences(window):
@@ -383,6 +410,8 @@ PAGES = {
     "add-relay": (CONFIG, add_relay),
     "add-relay-problem": (CONFIG, add_relay_with_problem),
     "add-custom-problem": (CONFIG, add_custom_with_problem),
+    "add-published": (CONFIG, add_published),
+    "add-camera": (CONFIG, add_camera),
     "viewers": (CONFIG, viewers),
     "viewers-empty": (CONFIG, viewers_empty),
     "viewer-figures": (CONFIG, viewer_figures),
@@ -395,6 +424,8 @@ PAGES = {
     "stream-folder": (FOLDER, folder),
     "stream-clock": (FOLDER, clock),
     "streams-lost": (FOLDER, lambda window: window.says("Clock", "Live")),
+    "stream-published": (PUBLISHED, published),
+    "streams-waiting": (PUBLISHED, lambda window: window.says("Stage", "Waiting")),
     "stream-relay": (RELAY, page_of("Yard")),
     "preferences": (CONFIG, preferences),
     "users": (CONFIG, users),
