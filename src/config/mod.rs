@@ -39,13 +39,13 @@ pub use parse::{Line, ParseError};
 pub use path::suggest_path;
 pub use picture::{Bitrate, Codec, FrameRate, Rendition, Size};
 pub use replace::replace as replace_file;
-pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key};
+pub use secrets::{Password, Passwords, SecretError, SecretStore, relay_key, screen_key};
 pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
 pub use sound::{Sound, SoundCodec};
 pub use source::{
     CameraSource, CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource,
-    RelaySource, Source, Transport,
+    RelaySource, ScreenSource, Source, Transport,
 };
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};
@@ -70,10 +70,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// The keys of every password that is needed: the users', and those of relays that log in elsewhere.
+    /// The keys of every password that is needed: the users', those of relays that log in elsewhere, and what stands for
+    /// the screens that the user chose.
     pub fn password_keys(&self) -> Vec<String> {
         let users = self.users.iter().map(|user| user.name.clone());
-        users.chain(self.streams.iter().filter_map(StreamConfig::password_key)).collect()
+        users.chain(self.streams.iter().filter_map(StreamConfig::secret_key)).collect()
     }
 
     /// The stream of this id.

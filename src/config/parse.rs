@@ -281,6 +281,7 @@ mod tests {
                 "source.camra",
                 "line 89, column 8: unknown key `camra`; did you mean `camera`?",
             ),
+            ("cursor", "curser", "line 96, column 19: unknown key `curser`; did you mean `cursor`?"),
             ("volume", "volme", "line 76, column 1: unknown key `volme`; did you mean `volume`?"),
             ("\"opus\"", "\"opsu\"", "line 75, column 9: unknown word `opsu`; did you mean `opus`?"),
             ("{ pattern", "{ patern", "line 36, column 20: unknown key `patern`; did you mean `pattern`?"),

@@ -68,7 +68,12 @@ pub fn relay_key(stream: &str) -> String {
     format!("relay:{stream}")
 }
 
-/// The passwords that are known, by user, or by [`relay_key`].
+/// Where the portal's token for a stream's screen is kept: with it the user need not choose again.
+pub fn screen_key(stream: &str) -> String {
+    format!("screen:{stream}")
+}
+
+/// The passwords that are known, by user, or by [`relay_key`] or [`screen_key`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Passwords {
     known: HashMap<String, Password>,

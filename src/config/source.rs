@@ -13,6 +13,7 @@ pub enum Source {
     File(FileSource),
     Relay(RelaySource),
     Camera(CameraSource),
+    Screen(ScreenSource),
     Custom(CustomSource),
     Published(PublishedSource),
 }
@@ -135,6 +136,20 @@ pub struct RelaySource {
 pub struct CameraSource {
     /// As the system calls it. Of several with the same name the second is called `… (2)`.
     pub name: String,
+}
+
+/// A screen or a window, which the user chooses when the stream is turned on. What was chosen is kept apart, under
+/// [`screen_key`](super::screen_key).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenSource {
+    /// Whether the pointer is seen.
+    #[serde(default = "with_cursor")]
+    pub cursor: bool,
+}
+
+fn with_cursor() -> bool {
+    true
 }
 
 /// A GStreamer pipeline of the user's own.

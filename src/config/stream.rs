@@ -1,7 +1,7 @@
 //! One stream: the unit of everything.
 
 use super::slate::{Slate, is_default_lost_after, lost_after_seconds};
-use super::{Access, Overlay, ReaderTransport, Rendition, Sound, Source, relay_key};
+use super::{Access, Overlay, ReaderTransport, Rendition, Sound, Source, relay_key, screen_key};
 use serde::{Deserialize, Serialize};
 
 /// What the user configures: a name, a mount path, a source, pictures, sound, access.
@@ -51,6 +51,14 @@ impl StreamConfig {
         match &self.source {
             Source::Relay(relay) if !relay.user.is_empty() => Some(relay_key(&self.id)),
             _ => None,
+        }
+    }
+
+    /// The key of what its source is opened with: the password, or what stands for the screen that the user chose.
+    pub fn secret_key(&self) -> Option<String> {
+        match &self.source {
+            Source::Screen(_) => Some(screen_key(&self.id)),
+            _ => self.password_key(),
         }
     }
 

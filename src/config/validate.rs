@@ -541,6 +541,7 @@ fn check_source(source: &Source, found: &mut Found) {
                 found.push((StreamField::Camera, ProblemKind::CameraEmpty));
             }
         }
+        Source::Screen(_) => {}
         Source::Custom(source) => {
             if source.pipeline.trim().is_empty() {
                 found.push((StreamField::Pipeline, ProblemKind::PipelineEmpty));

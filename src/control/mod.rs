@@ -8,7 +8,7 @@ pub use crash::LeftOff;
 
 use crate::config::{
     Config, ConfigFile, ConfigLock, Line, LoadError, LockError, Password, Passwords, Problem, Readers,
-    SaveError, SecretError, SecretStore, StreamConfig, state_folder,
+    SaveError, SecretError, SecretStore, StreamConfig, screen_key, state_folder,
 };
 use crate::engine::{Engine, Stream, StreamState};
 use crash::Run;
@@ -136,6 +136,7 @@ impl Control {
             run: RefCell::default(),
             lock: RefCell::new(Some(lock)),
         }));
+        control.keep_tokens();
         control.load_passwords().await;
         // Only now: whoever gives up while the keyring is asked has not crashed.
         if let Some(state) = state {
@@ -321,6 +322,15 @@ impl Control {
         Ok(())
     }
 
+    /// Keeps what was kept under this key no longer.
+    async fn forget_password(&self, key: &str) -> Result<(), SecretError> {
+        let _turn = self.0.file.lock().await;
+        self.secrets().await.delete(key).await?;
+        self.load_passwords().await;
+        self.apply();
+        Ok(())
+    }
+
     /// Asks the user to unlock the keyring, and lets in who can log in then.
     pub async fn unlock(&self) -> Result<(), SecretError> {
         self.secrets().await.unlock().await?;
@@ -340,6 +350,24 @@ impl Control {
             in_background(move || run.end()).await;
         }
         self.0.lock.take();
+    }
+
+    /// Keeps what stands for the screens that the user chooses.
+    fn keep_tokens(&self) {
+        let (tokens, weak) = (self.engine().tokens(), Rc::downgrade(&self.0));
+        glib::spawn_future_local(async move {
+            while let Ok((stream, token)) = tokens.recv().await {
+                let Some(inner) = weak.upgrade() else { break };
+                let (control, key) = (Self(inner), screen_key(&stream));
+                let kept = match token {
+                    Some(token) => control.set_password(&key, token).await,
+                    None => control.forget_password(&key).await,
+                };
+                if let Err(error) = kept {
+                    tracing::warn!("{stream}: its screen will have to be chosen again: {error}");
+                }
+            }
+        });
     }
 
     async fn save(&self, file: &mut ConfigFile, config: Config) -> Result<(), SaveError> {

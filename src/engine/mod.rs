@@ -32,8 +32,8 @@ pub use source::check_pipeline;
 pub use state::{
     AccessState, CameraError, Cameras, CertificateError, CertificateFacts, CustomError, EncoderReason,
     Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, Publisher,
-    RefusalReason, RefusedReader, RelayError, ServerError, ServerState, SoundEncoding, StreamError,
-    StreamState,
+    RefusalReason, RefusedReader, RelayError, ScreenError, ServerError, ServerState, SoundEncoding,
+    StreamError, StreamState,
 };
 pub use stream::{Branch, Meter, Stream};
 
@@ -78,6 +78,8 @@ mod imp {
         pub config: RefCell<Option<Config>>,
         /// Those that were applied last, of relays among others.
         pub passwords: RefCell<Passwords>,
+        /// What stands for the screens that the user chose, by stream: to be kept.
+        pub tokens: OnceCell<Tokens>,
         pub streams: gio::ListStore,
         /// Ids of streams that do not start when they are applied first.
         pub held_off: RefCell<BTreeSet<String>>,
@@ -105,6 +107,7 @@ mod imp {
                 lock_outs_follower: OnceCell::new(),
                 config: RefCell::default(),
                 passwords: RefCell::default(),
+                tokens: OnceCell::new(),
                 streams: gio::ListStore::new::<Stream>(),
                 held_off: RefCell::default(),
                 state_folder: RefCell::default(),
@@ -134,6 +137,12 @@ mod imp {
     }
 }
 
+/// Both ends of a channel of streams' ids and what is to be kept for them.
+type Tokens = (async_channel::Sender<Token>, async_channel::Receiver<Token>);
+
+/// The id of a stream, and what is to be kept for it; none where nothing is any more.
+type Token = (String, Option<Password>);
+
 const STREAM_STATE_CHANGED: &str = "stream-state-changed";
 
 glib::wrapper! {
@@ -154,6 +163,7 @@ impl Engine {
                 engine.count_viewers();
             }
         });
+        engine.imp().tokens.set(async_channel::unbounded()).expect("set once, here");
         engine.imp().time.set(time).expect("set once, here");
         engine.imp().server.set(server).expect("set once, here");
         let follower = follow_lock_outs(engine.downgrade(), engine.server().lock_outs_changed());
@@ -171,6 +181,12 @@ impl Engine {
 
     fn server(&self) -> &Server {
         self.imp().server.get().expect("set when made")
+    }
+
+    /// What is to be kept under [`screen_key`](crate::config::screen_key) of a stream, so that its screen need not be
+    /// chosen again. Each is good for once, and the last one counts; none where it is to be chosen again.
+    pub fn tokens(&self) -> async_channel::Receiver<(String, Option<Password>)> {
+        self.imp().tokens.get().expect("set when made").1.clone()
     }
 
     /// The streams, in the order of the configuration.
@@ -235,9 +251,11 @@ impl Engine {
     pub fn apply(&self, config: &Config, passwords: &Passwords) {
         let before = self.imp().config.replace(Some(config.clone()));
         let passwords_before = self.imp().passwords.replace(passwords.clone());
-        // A relay logs in again with another password.
+        // A relay logs in again with another password. What stands for a screen changes with each use.
         let change = |old: &StreamConfig, new: &StreamConfig| {
-            let same = source_password(old, &passwords_before) == source_password(new, passwords);
+            let login =
+                |stream: &StreamConfig, known: &Passwords| known.get(&stream.password_key()?).cloned();
+            let same = login(old, &passwords_before) == login(new, passwords);
             if same || !new.enabled { change::of_stream(old, new) } else { Change::Restart }
         };
         let old = before.as_ref().map_or(&[][..], |before| &before.streams);
@@ -395,6 +413,7 @@ impl Engine {
                         engine.emit_by_name::<()>(STREAM_STATE_CHANGED, &[stream]);
                     }
                 });
+                stream.hand_tokens_to(self.imp().tokens.get().expect("set when made").0.clone());
                 self.imp().streams.append(&stream);
                 if config.enabled && self.imp().held_off.borrow().contains(&config.id) {
                     return stream.hold_off(StreamError::LeftOffAfterCrash);
@@ -560,5 +579,5 @@ async fn follow_lock_outs(engine: glib::WeakRef<Engine>, changed: async_channel:
 }
 
 fn source_password<'a>(stream: &StreamConfig, passwords: &'a Passwords) -> Option<&'a Password> {
-    passwords.get(&stream.password_key()?)
+    passwords.get(&stream.secret_key()?)
 }

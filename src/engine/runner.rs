@@ -10,7 +10,7 @@ use super::ingest::Ingest;
 use super::pipeline::{Callbacks, Format, Graph, LastPicture};
 use super::sound::{self, Line, Track};
 use super::source::{self, Source, retry};
-use super::state::{CameraError, Encoding, Publisher, SoundEncoding, StreamError, StreamState};
+use super::state::{CameraError, Encoding, Publisher, ScreenError, SoundEncoding, StreamError, StreamState};
 use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
@@ -82,6 +82,8 @@ pub enum Event {
     Encoding(Option<Encoding>),
     Sound(Option<SoundEncoding>),
     Publisher(Option<Publisher>),
+    /// What stands for the screen that the user chose; none where that is over.
+    Token(Option<Password>),
     /// See [`Stream::level`](super::Stream::level).
     Level(f64),
 }
@@ -317,7 +319,9 @@ impl Runner {
     }
 
     fn handle_graph(&mut self, what: GraphEvent) -> Result<(), StreamError> {
-        if !self.awake {
+        // A screen is shared, or not any more, whether it is looked at or not.
+        let is_of_screen = matches!(what, GraphEvent::Source(source::Event::Screen(_)));
+        if !self.awake && !is_of_screen {
             self.kept.push(what);
             return Ok(());
         }
@@ -326,6 +330,10 @@ impl Runner {
             GraphEvent::Source(event) => {
                 if let Some(graph) = &mut self.graph {
                     graph.source().handle(event)?;
+                    if let Some(token) = graph.source().take_token() {
+                        self.password = Some(token.clone());
+                        let _ = self.events.try_send(Event::Token(Some(token)));
+                    }
                 }
                 self.decide_on_sound()
             }
@@ -483,6 +491,7 @@ impl Runner {
             config::Source::Pattern(_)
             | config::Source::File(_)
             | config::Source::Camera(_)
+            | config::Source::Screen(_)
             | config::Source::Custom(_) => gst::ClockTime::ZERO,
         }
     }
@@ -628,6 +637,12 @@ impl Runner {
     /// The source, or something behind it, failed.
     fn lost(&mut self, reason: StreamError) {
         self.shut_down();
+        let is_over =
+            matches!(reason, StreamError::Screen { reason: ScreenError::Closed | ScreenError::Denied });
+        // Whoever ended it, or said no, is asked the next time.
+        if is_over && self.password.take().is_some() {
+            let _ = self.events.try_send(Event::Token(None));
+        }
         if reason.is_lasting() {
             self.feed.set_serving(false);
             self.end_slate();

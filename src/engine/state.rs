@@ -95,6 +95,9 @@ pub enum StreamError {
     /// A camera of this computer cannot be used.
     #[error("{name}: {reason}")]
     Camera { name: String, reason: CameraError },
+    /// No screen is shared.
+    #[error("the screen: {reason}")]
+    Screen { reason: ScreenError },
     /// A user's own pipeline does not run.
     #[error("its pipeline: {reason}")]
     Custom { reason: CustomError },
@@ -155,6 +158,22 @@ pub enum CameraError {
     /// A sandbox has cameras by the portal alone.
     #[error("the desktop has no portal for cameras")]
     NoPortal,
+    /// In GStreamer's or the portal's words.
+    #[error("{message}")]
+    Failed { message: String },
+}
+
+/// Why no screen is shared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScreenError {
+    /// By the user, or by the desktop for everybody.
+    #[error("sharing it was not allowed")]
+    Denied,
+    #[error("no desktop with a portal for screens is there")]
+    NoPortal,
+    /// The user ended it by the desktop's own means.
+    #[error("sharing it was ended")]
+    Closed,
     /// In GStreamer's or the portal's words.
     #[error("{message}")]
     Failed { message: String },
@@ -407,6 +426,7 @@ impl StreamError {
                         | CustomError::Wrong { .. },
                 }
                 | Self::Camera { reason: CameraError::Denied, .. }
+                | Self::Screen { reason: ScreenError::Denied }
                 | Self::Relay { reason: RelayError::PasswordUnknown { .. }, .. }
         )
     }

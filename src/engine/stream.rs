@@ -64,6 +64,8 @@ mod imp {
         pub ingest: OnceCell<Arc<Ingest>>,
         /// Closed when the thread has ended.
         pub events: OnceCell<async_channel::Receiver<Event>>,
+        /// Where what stands for its screen goes.
+        pub tokens: OnceCell<async_channel::Sender<(String, Option<Password>)>>,
         pub next_branch: Cell<u64>,
         pub bitrate_timer: RefCell<Option<glib::SourceId>>,
     }
@@ -158,11 +160,21 @@ impl Stream {
                 self.imp().publisher.replace(publisher);
                 self.notify_publisher();
             }
+            Event::Token(token) => {
+                if let Some(tokens) = self.imp().tokens.get() {
+                    let _ = tokens.try_send((self.id(), token));
+                }
+            }
             Event::Level(level) => {
                 self.imp().level.set(level);
                 self.notify_level();
             }
         }
+    }
+
+    /// Whom it tells what stands for the screen that the user chose.
+    pub(super) fn hand_tokens_to(&self, tokens: async_channel::Sender<(String, Option<Password>)>) {
+        self.imp().tokens.set(tokens).expect("set once");
     }
 
     pub(super) fn feed(&self) -> &Arc<Feed> {

@@ -11,6 +11,7 @@ mod picture;
 mod problem;
 mod refusal;
 mod relay;
+mod screen;
 mod server;
 mod sound;
 mod stream;

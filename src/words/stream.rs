@@ -3,6 +3,7 @@
 use super::camera::camera_error;
 use super::custom::custom_error;
 use super::relay::relay_error;
+use super::screen::screen_error;
 use super::{Words, codec as codec_name, sound_codec};
 use crate::config::SoundCodec;
 use crate::engine::{Publisher, StreamError, StreamState};
@@ -138,6 +139,7 @@ fn stream_error(error: &StreamError) -> (String, String) {
         ),
         StreamError::Relay { reason, .. } => relay_error(reason),
         StreamError::Camera { reason, .. } => camera_error(reason),
+        StreamError::Screen { reason } => screen_error(reason),
         StreamError::Custom { reason } => custom_error(reason),
         StreamError::NotPublished => (
             gettext("Nobody is sending to this stream now."),

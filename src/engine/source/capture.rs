@@ -12,16 +12,25 @@ use super::{Event, Notify, wait_for_decoders};
 use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 
 /// The place of what captures.
 pub struct Capture {
     bin: gst::Bin,
     entry: gst::Pad,
-    present: Option<(u64, gst::Bin)>,
+    present: Option<Present>,
     /// The number of the next one.
     next: u64,
     notify: Notify,
+}
+
+struct Present {
+    number: u64,
+    bin: gst::Bin,
+    /// GStreamer knows a connection to PipeWire by the number of its descriptor: it must not be given to the next one
+    /// before this one has ended.
+    remote: Option<OwnedFd>,
 }
 
 impl Capture {
@@ -46,16 +55,22 @@ impl Capture {
 
     /// Whether this is a part of what captures now.
     pub fn has(&self, object: &gst::Object) -> bool {
-        self.present.as_ref().is_some_and(|(_, present)| object.has_as_ancestor(present))
+        self.present.as_ref().is_some_and(|present| object.has_as_ancestor(&present.bin))
     }
 
     pub fn is_present(&self, number: u64) -> bool {
-        self.present.as_ref().is_some_and(|(present, _)| *present == number)
+        self.present.as_ref().is_some_and(|present| present.number == number)
     }
 
-    /// Takes the pictures of this element, in one of these formats where some are given. Why that fails comes as a
+    /// Takes the pictures of this element, in one of these formats where some are given. `remote` is its connection to
+    /// PipeWire, if it has one of its own. Why that fails comes as a
     /// message; its end is told as [`Event::Ended`].
-    pub fn open(&mut self, source: &gst::Element, caps: Option<&gst::Caps>) -> Result<(), StreamError> {
+    pub fn open(
+        &mut self,
+        source: &gst::Element,
+        caps: Option<&gst::Caps>,
+        remote: Option<OwnedFd>,
+    ) -> Result<(), StreamError> {
         self.close();
         let number = self.next;
         self.next += 1;
@@ -92,18 +107,19 @@ impl Capture {
                 let _ = opened.set_state(state);
             }
         })?;
-        self.present = Some((number, capture));
+        self.present = Some(Present { number, bin: capture, remote });
         Ok(())
     }
 
     /// Gives back what captures. What it says from now on is heard by nobody.
     pub fn close(&mut self) {
-        let Some((_, capture)) = self.present.take() else { return };
+        let Some(Present { bin: capture, remote, .. }) = self.present.take() else { return };
         let _ = self.bin.remove(&capture);
         let (ended, wait) = mpsc::channel();
         let closing = spawn("close capture", move || {
             wait_for_decoders(&capture);
             end(&capture);
+            drop(remote);
             let _ = ended.send(());
         });
         // The next one may want the same device.
@@ -142,7 +158,7 @@ mod tests {
             pipeline.set_state(gst::State::Playing).unwrap();
             // The second time as after a sleep.
             for _ in 0..2 {
-                capture.open(&camera(format), None).unwrap();
+                capture.open(&camera(format), None, None).unwrap();
                 for _ in 0..3 {
                     sink.try_pull_sample(gst::ClockTime::from_seconds(20)).expect(format);
                 }

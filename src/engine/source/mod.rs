@@ -11,6 +11,7 @@ mod pattern;
 mod published;
 mod relay;
 pub mod retry;
+mod screen;
 mod slate;
 mod steady;
 
@@ -35,6 +36,8 @@ pub enum Event {
     Ended { connection: u64 },
     /// Other cameras are there than before.
     Cameras,
+    /// Of a screen that is shared.
+    Screen(screen::Answer),
     /// A user's own pipeline came to its end.
     PipelineEnded,
     /// It was found out why a connection failed.
@@ -59,6 +62,7 @@ pub enum Source {
     File(file::Files),
     Relay(relay::Relay),
     Camera(camera::Camera),
+    Screen(screen::Screen),
     Custom(custom::Custom),
     Published(published::Published),
     /// In the place of one that is lost.
@@ -67,8 +71,8 @@ pub enum Source {
 
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
-    /// there is said at once, and where nobody publishes. `password` is that of a relay. Without a track sound is not
-    /// even decoded.
+    /// there is said at once, and where nobody publishes. `password` is that of a relay, or what stands for a screen.
+    /// Without a track sound is not even decoded.
     pub fn new(
         config: &config::Source,
         rendition: &Rendition,
@@ -88,6 +92,7 @@ impl Source {
             config::Source::Camera(camera) => {
                 camera::Camera::new(camera, rendition, notify).map(Self::Camera)
             }
+            config::Source::Screen(screen) => screen::Screen::new(screen, password, notify).map(Self::Screen),
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
             config::Source::Published(_) => published::Published::new(ingest, sound).map(Self::Published),
         }
@@ -110,6 +115,7 @@ impl Source {
             Self::File(files) => files.bin(),
             Self::Relay(relay) => relay.bin(),
             Self::Camera(camera) => camera.bin(),
+            Self::Screen(screen) => screen.bin(),
             Self::Custom(custom) => custom.bin(),
             Self::Published(published) => published.bin(),
         }
@@ -118,7 +124,7 @@ impl Source {
     /// Whether it has sound, once that is known.
     pub fn has_sound(&self) -> Option<bool> {
         match self {
-            Self::Camera(_) | Self::Custom(_) | Self::Slate(_) => Some(false),
+            Self::Camera(_) | Self::Screen(_) | Self::Custom(_) | Self::Slate(_) => Some(false),
             Self::Pattern(pattern) => Some(pattern.has_sound()),
             Self::File(files) => files.has_sound(),
             Self::Relay(relay) => relay.has_sound(),
@@ -128,7 +134,19 @@ impl Source {
 
     /// Whether the user was asked something that has to be answered before there can be a picture.
     pub fn is_asking(&self) -> bool {
-        matches!(self, Self::Camera(camera) if camera.is_asking())
+        match self {
+            Self::Camera(camera) => camera.is_asking(),
+            Self::Screen(screen) => screen.is_asking(),
+            _ => false,
+        }
+    }
+
+    /// What stands for the screen that the user chose, once.
+    pub fn take_token(&mut self) -> Option<Password> {
+        match self {
+            Self::Screen(screen) => screen.take_token(),
+            _ => None,
+        }
     }
 
     /// The state in which a source costs nothing and keeps its place.
@@ -141,6 +159,10 @@ impl Source {
             Self::Relay(relay) => relay.wake(),
             Self::Published(published) => published.wake(),
             Self::Camera(camera) => camera.wake(),
+            Self::Screen(screen) => {
+                screen.wake();
+                Ok(())
+            }
         }
     }
 
@@ -150,6 +172,7 @@ impl Source {
             Self::Pattern(_) | Self::File(_) | Self::Custom(_) | Self::Slate(_) => {}
             Self::Relay(relay) => relay.sleep(),
             Self::Camera(camera) => camera.sleep(),
+            Self::Screen(screen) => screen.sleep(),
             Self::Published(published) => published.sleep(),
         }
     }
@@ -171,6 +194,7 @@ impl Source {
             Self::Relay(relay) => relay.sleep(),
             Self::Published(published) => published.sleep(),
             Self::Camera(camera) => camera.sleep(),
+            Self::Screen(screen) => screen.shut_down(),
         }
     }
 
@@ -185,6 +209,11 @@ impl Source {
             (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
             (Self::Camera(camera), Event::Cameras) => camera.looked(),
             (Self::Camera(camera), Event::Ended { connection }) => camera.ended(connection),
+            (Self::Screen(screen), Event::Screen(answer)) => screen.answered(answer),
+            (Self::Screen(screen), Event::Ended { connection }) => {
+                screen.ended(connection);
+                Ok(())
+            }
             (Self::Custom(_), Event::PipelineEnded) => {
                 Err(StreamError::Custom { reason: CustomError::Ended })
             }
@@ -215,6 +244,7 @@ impl Source {
                 None => StreamError::from_message(error),
             }),
             Self::Camera(camera) => Err(camera.failed(error, missing_plugin)),
+            Self::Screen(screen) => screen.failed(error),
             Self::File(files) => files.item_failed(error, missing_plugin),
             Self::Relay(relay) => relay.failed(error, missing_plugin),
         }

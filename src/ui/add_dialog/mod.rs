@@ -15,8 +15,8 @@ use super::video_files;
 use crate::config::{
     Access, CameraSource, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS,
     Password, PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource,
-    Rendition, Scheme, Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField, Transport,
-    relay_key, suggest_path,
+    Rendition, Scheme, ScreenSource, Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField,
+    Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::i18n::gettext;
@@ -44,6 +44,7 @@ enum Kind {
     File,
     Relay,
     Camera,
+    Screen,
     Custom,
     Published,
 }
@@ -51,7 +52,7 @@ enum Kind {
 impl Kind {
     /// Whether it shows who is near, so that nobody may watch without a password.
     fn is_private(self) -> bool {
-        matches!(self, Self::Camera)
+        matches!(self, Self::Camera | Self::Screen)
     }
 }
 
@@ -89,6 +90,8 @@ mod imp {
         pub address_row: TemplateChild<adw::EntryRow>,
         #[template_child]
         pub address_problem: TemplateChild<ProblemRow>,
+        #[template_child]
+        pub cursor_row: TemplateChild<adw::SwitchRow>,
         #[template_child]
         pub pipeline_row: TemplateChild<adw::EntryRow>,
         #[template_child]
@@ -144,6 +147,7 @@ mod imp {
             class.install_action("add.relay", None, |dialog, _, _| dialog.show_form(Kind::Relay));
             class.install_action("add.published", None, |dialog, _, _| dialog.show_form(Kind::Published));
             class.install_action("add.camera", None, |dialog, _, _| dialog.show_form(Kind::Camera));
+            class.install_action("add.screen", None, |dialog, _, _| dialog.show_form(Kind::Screen));
             class.install_action("add.custom", None, |dialog, _, _| dialog.show_form(Kind::Custom));
             class.install_action_async("add.choose", None, |dialog, _, _| async move {
                 dialog.choose_files().await;
@@ -183,6 +187,12 @@ mod imp {
                     gettext("Camera"),
                     gettext("A webcam, or what this computer captures with"),
                     "add.camera",
+                ),
+                (
+                    "screen-shared-symbolic",
+                    gettext("Screen or Window"),
+                    gettext("What is seen on this desktop"),
+                    "add.screen",
                 ),
                 (
                     "network-transmit-receive-symbolic",
@@ -353,6 +363,7 @@ impl AddDialog {
             Kind::File => gettext("Video File"),
             Kind::Relay => gettext("Another Stream"),
             Kind::Camera => gettext("Camera"),
+            Kind::Screen => gettext("Screen or Window"),
             Kind::Custom => gettext("Custom Pipeline"),
             Kind::Published => gettext("Sent by a Program"),
         });
@@ -365,6 +376,7 @@ impl AddDialog {
         imp.pattern_row.set_visible(kind == Kind::Pattern);
         imp.file_row.set_visible(kind == Kind::File);
         imp.address_row.set_visible(kind == Kind::Relay);
+        imp.cursor_row.set_visible(kind == Kind::Screen);
         imp.pipeline_row.set_visible(kind == Kind::Custom);
         imp.login_group.set_visible(kind == Kind::Relay);
         imp.publish_row.set_visible(kind == Kind::Published);
@@ -468,6 +480,7 @@ impl AddDialog {
                 name if name.is_empty() => gettext("Camera"),
                 name => name,
             },
+            Kind::Screen => gettext("Screen"),
             Kind::Custom => gettext("Pipeline"),
             Kind::Published => gettext("Live"),
         }
@@ -502,6 +515,7 @@ impl AddDialog {
                 (Source::Relay(relay), vec![])
             }
             Kind::Camera => (Source::Camera(CameraSource { name: self.camera().name() }), vec![]),
+            Kind::Screen => (Source::Screen(ScreenSource { cursor: imp.cursor_row.is_active() }), vec![]),
             Kind::Custom => {
                 let pipeline = imp.pipeline_row.text().trim().to_owned();
                 (Source::Custom(CustomSource { pipeline }), vec![])
@@ -569,7 +583,10 @@ impl AddDialog {
         let imp = self.imp();
         let has_user = !imp.user_row.text().trim().is_empty();
         match (imp.kind.get(), has_user, imp.password_row.text().is_empty()) {
-            (Kind::Pattern | Kind::File | Kind::Camera | Kind::Custom | Kind::Published, ..)
+            (
+                Kind::Pattern | Kind::File | Kind::Camera | Kind::Screen | Kind::Custom | Kind::Published,
+                ..,
+            )
             | (Kind::Relay, false, true) => None,
             (Kind::Relay, false, false) => Some(gettext("Write the user of this password.")),
             (Kind::Relay, true, true) => Some(gettext("Write the password of this user.")),

@@ -48,7 +48,7 @@ impl CameraChoice {
 
 /// Whether the stream asks for a password. What shows who is near may not be seen by anyone, not even by those who watch
 /// now; then that is said, and the kind stays as it was.
-fn is_protected(form: &Form) -> bool {
+pub fn is_protected(form: &Form) -> bool {
     let is_open = form.shown().is_some_and(|stream| stream.access.read == Readers::Anyone);
     if is_open {
         if let Some(page) = form.page() {

@@ -5,6 +5,7 @@ mod access_group;
 mod address_rows;
 pub(super) mod camera_choice;
 pub mod choice_row;
+mod cursor_row;
 mod custom_row;
 mod file_rows;
 mod form;

@@ -2,6 +2,7 @@
 
 use super::camera_choice::CameraChoice;
 use super::choice_row::ChoiceRow;
+use super::cursor_row::CursorRow;
 use super::custom_row::CustomRow;
 use super::file_rows::{self, FileRows};
 use super::form::Form;
@@ -19,6 +20,7 @@ enum Kind {
     File,
     Relay,
     Camera,
+    Screen,
     Custom,
     Published,
 }
@@ -32,6 +34,7 @@ pub struct SourceGroup {
     files: FileRows,
     relay: Rc<RelayRows>,
     camera: Rc<CameraChoice>,
+    cursor: Rc<CursorRow>,
     custom: Rc<CustomRow>,
     /// The rows are set, not used.
     filling: Rc<Cell<bool>>,
@@ -43,13 +46,15 @@ impl SourceGroup {
 
         let relay = Rc::new(RelayRows::new(form));
         let camera = Rc::new(CameraChoice::new(form));
+        let cursor = Rc::new(CursorRow::new(form));
         let custom = Rc::new(CustomRow::new(form));
         let (chosen, relay_rows, custom_row) = (form.clone(), relay.clone(), custom.clone());
-        let camera_choice = camera.clone();
+        let (camera_choice, cursor_row) = (camera.clone(), cursor.clone());
         let kinds = [
             (Kind::Pattern, gettext("Test Pattern")),
             (Kind::File, gettext("Video File")),
             (Kind::Camera, gettext("Camera")),
+            (Kind::Screen, gettext("Screen or Window")),
             (Kind::Relay, gettext("Another Stream")),
             (Kind::Published, gettext("Sent by a Program")),
             (Kind::Custom, gettext("Custom Pipeline")),
@@ -62,6 +67,7 @@ impl SourceGroup {
             // It is one as soon as it has an address.
             Kind::Relay => relay_rows.ask(),
             Kind::Camera => camera_choice.ask(),
+            Kind::Screen => cursor_row.ask(),
             Kind::Custom => custom_row.ask(),
             Kind::Published => publish(&chosen),
         });
@@ -114,8 +120,21 @@ impl SourceGroup {
         let files = FileRows::new(form, &widget);
         relay.add_to(&widget);
         camera.add_to(&widget);
+        cursor.add_to(&widget);
         custom.add_to(&widget);
-        Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, camera, custom, filling }
+        Self {
+            widget,
+            kind,
+            pattern,
+            pattern_sound,
+            pattern_clock,
+            files,
+            relay,
+            camera,
+            cursor,
+            custom,
+            filling,
+        }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -124,6 +143,7 @@ impl SourceGroup {
             Source::File(_) => Kind::File,
             Source::Relay(_) => Kind::Relay,
             Source::Camera(_) => Kind::Camera,
+            Source::Screen(_) => Kind::Screen,
             Source::Custom(_) => Kind::Custom,
             Source::Published(_) => Kind::Published,
         };
@@ -141,6 +161,7 @@ impl SourceGroup {
         self.files.show(stream);
         self.relay.show(stream);
         self.camera.show(stream);
+        self.cursor.show(stream);
         self.custom.show(stream);
     }
 }

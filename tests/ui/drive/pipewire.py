@@ -54,7 +54,7 @@ class PipeWire:
         return node
 
     def unplug(self, name):
-        for process in self.plugged.pop(name):
+        for process in self.plugged.pop(name, ()):
             process.kill()
             process.wait()
 

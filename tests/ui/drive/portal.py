@@ -124,3 +124,64 @@ class Access(Portal):
     def answer(self, _name, _handle, _app, _parent, title, *_):
         self.asked.append(title)
         return CHOSEN if self.allows else CANCELLED, {}
+
+
+SESSION = '<method name="Close"/><signal name="Closed"/><property name="version" type="u" access="read"/>'
+MONITOR, WINDOW, HIDDEN, EMBEDDED = 1, 2, 1, 2
+
+
+class ScreenCast(Portal):
+    """Shares a screen that is drawn for each session, as a desktop does; or nothing."""
+
+    interface = "org.freedesktop.impl.portal.ScreenCast"
+    methods = (
+        method("CreateSession", ("o", "o", "s", "a{sv}"))
+        + method("SelectSources", ("o", "o", "s", "a{sv}"))
+        + method("Start", ("o", "o", "s", "s", "a{sv}"))
+        + "".join(
+            f'<property name="{name}" type="u" access="read"/>'
+            for name in ("AvailableSourceTypes", "AvailableCursorModes", "version")
+        )
+    )
+
+    def __init__(self, pipewire):
+        self.pipewire = pipewire
+        self.allows = True
+        # What the user would have seen.
+        self.questions = 0
+        self.sessions = {}
+        self.options = {}
+
+    def get(self, _bus, _sender, _path, _interface, name):
+        values = {"AvailableSourceTypes": MONITOR | WINDOW, "AvailableCursorModes": HIDDEN | EMBEDDED, "version": 5}
+        return GLib.Variant("u", values[name])
+
+    def answer(self, name, _handle, session, *arguments):
+        if name == "CreateSession":
+            self.sessions[session] = self.register(
+                session, "org.freedesktop.impl.portal.Session", SESSION, self.close, lambda *_: GLib.Variant("u", 1)
+            )
+            return CHOSEN, {}
+        if name == "SelectSources":
+            self.options = arguments[-1]
+            return CHOSEN, {}
+        if "restore_data" not in self.options:
+            self.questions += 1
+            if not self.allows:
+                return CANCELLED, {}
+        # It stands for the session in its name.
+        node = self.pipewire.plug(session.rpartition("/")[2], role="Screen")
+        streams = GLib.Variant("a(ua{sv})", [(node, {"source_type": GLib.Variant("u", MONITOR)})])
+        restored = GLib.Variant("(suv)", ("headwater-test", 1, GLib.Variant("s", "the screen")))
+        return CHOSEN, {"streams": streams, "persist_mode": GLib.Variant("u", 2), "restore_data": restored}
+
+    def close(self, _bus, _sender, path, _interface, _method, _arguments, invocation):
+        self.bus.unregister_object(self.sessions.pop(path))
+        self.pipewire.unplug(path.rpartition("/")[2])
+        invocation.return_value(None)
+
+    def end(self):
+        """What the user does who ends the sharing by the desktop's own means."""
+        for session in list(self.sessions):
+            self.pipewire.unplug(session.rpartition("/")[2])
+            self.bus.emit_signal(None, session, "org.freedesktop.impl.portal.Session", "Closed", None)

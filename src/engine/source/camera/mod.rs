@@ -98,7 +98,7 @@ impl Camera {
         let caps = device.caps().and_then(|caps| choice::choose(&caps, &self.rendition));
         tracing::debug!("{}: {caps:?}", self.name);
         self.device = Some(device);
-        self.capture.open(&source, caps.as_ref())
+        self.capture.open(&source, caps.as_ref(), None)
     }
 
     fn error(&self, reason: CameraError) -> StreamError {
