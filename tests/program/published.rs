@@ -167,6 +167,10 @@ fn motion_jpeg_and_telephone_sound_are_taken_as_well() {
         "sine=sample_rate=8000",
         "-c:v",
         "mjpeg",
+        "-huffman",
+        "default",
+        "-force_duplicated_matrix",
+        "1",
         "-pix_fmt",
         "yuvj420p",
     ]);

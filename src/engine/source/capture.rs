@@ -7,7 +7,7 @@
 //! on threads of its own: a device may hang.
 
 use super::entry::{Line, put_on_line, swallow_end};
-use super::relay::{GOODBYE, spawn};
+use super::relay::{Closed, GOODBYE, spawn};
 use super::{Event, Notify, wait_for_decoders};
 use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;
@@ -28,6 +28,7 @@ pub struct Capture {
 struct Present {
     number: u64,
     bin: gst::Bin,
+    closed: Closed,
     /// GStreamer knows a connection to PipeWire by the number of its descriptor: it must not be given to the next one
     /// before this one has ended.
     remote: Option<OwnedFd>,
@@ -100,23 +101,25 @@ impl Capture {
         // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
         capture.set_locked_state(true);
         capture.set_base_time(self.bin.base_time().unwrap_or_default());
-        let opened = capture.clone();
+        let (opened, closed) = (capture.clone(), Closed::default());
+        let turn = closed.clone();
         spawn("open capture", move || {
             // Where the decoder is ready while the state is still changed, the bin stops half way.
             for state in [gst::State::Paused, gst::State::Playing, gst::State::Playing] {
-                let _ = opened.set_state(state);
+                turn.open(&opened, state);
             }
         })?;
-        self.present = Some(Present { number, bin: capture, remote });
+        self.present = Some(Present { number, bin: capture, closed, remote });
         Ok(())
     }
 
     /// Gives back what captures. What it says from now on is heard by nobody.
     pub fn close(&mut self) {
-        let Some(Present { bin: capture, remote, .. }) = self.present.take() else { return };
+        let Some(Present { bin: capture, closed, remote, .. }) = self.present.take() else { return };
         let _ = self.bin.remove(&capture);
         let (ended, wait) = mpsc::channel();
         let closing = spawn("close capture", move || {
+            closed.close();
             wait_for_decoders(&capture);
             end(&capture);
             drop(remote);
@@ -166,5 +169,15 @@ mod tests {
             }
             pipeline.set_state(gst::State::Null).unwrap();
         }
+    }
+
+    #[test]
+    fn what_is_closed_before_it_is_open_stays_closed() {
+        gst::init().unwrap();
+        let closed = Closed::default();
+        let camera = camera("video/x-raw");
+        closed.close();
+        closed.open(&camera, gst::State::Playing);
+        assert_eq!(camera.current_state(), gst::State::Null);
     }
 }

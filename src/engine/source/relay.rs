@@ -20,7 +20,7 @@ use gst::prelude::*;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long packets of UDP wait for one that overtook them. Over TCP none does, and nothing waits.
@@ -62,6 +62,7 @@ struct Described {
 struct Connection {
     number: u64,
     element: gst::Element,
+    closed: Closed,
     opened: Instant,
     /// It failed, and it is being found out why.
     failed: bool,
@@ -108,12 +109,10 @@ impl Relay {
         // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
         element.set_locked_state(true);
         element.set_base_time(self.bin().base_time().unwrap_or_default());
-        let opened = element.clone();
-        // Why it fails comes as a message.
-        spawn("open relay", move || {
-            let _ = opened.set_state(gst::State::Playing);
-        })?;
-        self.connection = Some(Connection { number, element, opened: Instant::now(), failed: false });
+        let (opened, closed) = (element.clone(), Closed::default());
+        let turn = closed.clone();
+        spawn("open relay", move || turn.open(&opened, gst::State::Playing))?;
+        self.connection = Some(Connection { number, element, closed, opened: Instant::now(), failed: false });
         Ok(())
     }
 
@@ -149,6 +148,7 @@ impl Relay {
         let _ = self.bin().remove(&connection.element);
         let (ended, wait) = mpsc::channel();
         let closing = spawn("close relay", move || {
+            connection.closed.close();
             if let Some(bin) = connection.element.downcast_ref::<gst::Bin>() {
                 wait_for_decoders(bin);
             }
@@ -240,6 +240,25 @@ impl Relay {
             let reason = ask(&place.host, port).unwrap_or(otherwise);
             notify(Event::Lost { connection: number, reason });
         })
+    }
+}
+
+/// Whether what is opened on a thread of its own was closed meanwhile, on another one: then it stays closed. One that
+/// plays still when it is let go of ends the process.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Closed(Arc<Mutex<bool>>);
+
+impl Closed {
+    /// Why it fails comes as a message.
+    pub(super) fn open(&self, element: &impl IsA<gst::Element>, state: gst::State) {
+        let closed = self.0.lock().unwrap();
+        if !*closed {
+            let _ = element.set_state(state);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        *self.0.lock().unwrap() = true;
     }
 }
 
