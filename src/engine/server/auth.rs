@@ -363,9 +363,7 @@ impl Right {
     fn of(context: &RTSPContext, method: RTSPMethod) -> Self {
         let publishes = match method {
             RTSPMethod::ANNOUNCE | RTSPMethod::RECORD => true,
-            RTSPMethod::SETUP => ffi::request_headers(context, RTSPHeaderField::Transport)
-                .iter()
-                .any(|transport| publisher::is_to_record(transport)),
+            RTSPMethod::SETUP => publisher::sets_up_to_record(context),
             _ => false,
         };
         if publishes { Self::Publish } else { Self::Read }

@@ -300,6 +300,15 @@ pub fn tls_version(context: &RTSPContext) -> gio::TlsProtocolVersion {
 
 /// What one offer of a Transport header asks for, as the library reads it; none where it cannot.
 pub fn lower_transport(offer: &str) -> Option<RTSPLowerTrans> {
+    read_offer(offer).map(|(lower, _)| lower)
+}
+
+/// Whether the library takes one offer of a Transport header for RECORD, and not for PLAY.
+pub fn is_to_record(offer: &str) -> bool {
+    read_offer(offer).is_some_and(|(_, records)| records)
+}
+
+fn read_offer(offer: &str) -> Option<(RTSPLowerTrans, bool)> {
     let mut transport = std::ptr::null_mut();
     // SAFETY: a new transport is filled in from a C string, read and freed here.
     unsafe {
@@ -308,8 +317,9 @@ pub fn lower_transport(offer: &str) -> Option<RTSPLowerTrans> {
         }
         let parsed = gst_rtsp_sys::gst_rtsp_transport_parse(offer.to_glib_none().0, transport);
         let lower = from_glib((*transport).lower_transport);
+        let records = from_glib((*transport).mode_record) && !from_glib::<_, bool>((*transport).mode_play);
         gst_rtsp_sys::gst_rtsp_transport_free(transport);
-        (parsed == gst_rtsp_sys::GST_RTSP_OK).then_some(lower)
+        (parsed == gst_rtsp_sys::GST_RTSP_OK).then_some((lower, records))
     }
 }
 

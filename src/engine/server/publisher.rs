@@ -32,12 +32,13 @@ const STATIC: [(u32, &str, i32); 4] =
 /// The names of the sinks in a media, by their track.
 const SINKS: [&str; 2] = ["pictures", "sound"];
 
-/// Whether an offer of a Transport header is for RECORD.
-pub fn is_to_record(transport: &str) -> bool {
-    transport
-        .to_ascii_lowercase()
-        .split(';')
-        .any(|parameter| parameter.trim().strip_prefix("mode=").is_some_and(|mode| mode.contains("record")))
+/// Whether a SETUP is for RECORD: all of its offers are, since the library takes any of them.
+pub fn sets_up_to_record(context: &RTSPContext) -> bool {
+    records(&ffi::request_headers(context, RTSPHeaderField::Transport).join(","))
+}
+
+fn records(offers: &str) -> bool {
+    offers.split(',').all(|offer| ffi::is_to_record(offer.trim()))
 }
 
 /// Whether the request that is being handled on this thread announces something.
@@ -279,10 +280,23 @@ mod tests {
 
     #[test]
     fn what_is_to_be_sent_is_told_from_what_is_to_be_read() {
-        assert!(is_to_record("RTP/AVP/TCP;unicast;interleaved=0-1;mode=record"));
-        assert!(is_to_record("RTP/AVP;unicast;client_port=4-5; Mode=\"RECORD\""));
-        assert!(!is_to_record("RTP/AVP/TCP;unicast;interleaved=0-1"));
-        assert!(!is_to_record("RTP/AVP;mode=play;x=record"));
+        for offers in [
+            "RTP/AVP/TCP;unicast;interleaved=0-1;mode=record",
+            "RTP/AVP;unicast;client_port=4-5;Mode=\"RECORD\"",
+            "RTP/AVP;unicast;client_port=4-5;mode=record, RTP/AVP/TCP;unicast;mode=record",
+        ] {
+            assert!(records(offers), "{offers}");
+        }
+        for offers in [
+            "",
+            "RTP/AVP/TCP;unicast;interleaved=0-1",
+            "RTP/AVP;unicast;mode=play;x=record",
+            // The library could take the one that is to be read.
+            "RTP/AVP/TCP;unicast;interleaved=0-1,RTP/AVP;unicast;mode=record",
+            "RTP/AVP/TCP;unicast;mode=record;mode=play",
+        ] {
+            assert!(!records(offers), "{offers}");
+        }
     }
 
     #[test]
