@@ -1,8 +1,9 @@
 //! Cameras, by a real PipeWire of the test's own: they are found by name, unplugged and plugged in again.
 
 use crate::players::{self, seconds};
-use crate::program::{Home, PATIENCE, Program, Stream, config, finish, shared};
+use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
 use crate::rtsp::{Client, Transport, lost, steps};
+use crate::slate::light;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -76,17 +77,6 @@ const YUY2: &str = "video/x-raw,format=YUY2,width=640,height=480,framerate=30/1"
 
 fn camera(id: &str, name: &str) -> Stream {
     Stream::camera(id, name).picture(SMALL)
-}
-
-/// The light of a picture that somebody sees who comes now, in luma from 0 to 255.
-fn light(address: &str) -> f64 {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address]);
-    // The first picture of a sleeping stream is that by which it was described.
-    command.args(["-frames:v", "10", "-vf", "scale=64:36", "-pix_fmt", "gray", "-f", "rawvideo", "-"]);
-    let output = finish(command, "");
-    let picture = output.stdout.rchunks_exact(64 * 36).next().expect("ten pictures");
-    picture.iter().map(|luma| f64::from(*luma)).sum::<f64>() / picture.len() as f64
 }
 
 #[test]
