@@ -6,6 +6,8 @@ use crate::rtsp::{Client, Transport, lost, steps};
 use crate::slate::light;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
 
@@ -29,8 +31,14 @@ impl Drop for Process {
 impl PipeWire {
     fn start() -> Self {
         let mut started = Self { folder: tempfile::tempdir().unwrap(), _processes: vec![] };
-        started._processes =
-            ["pipewire", "wireplumber"].map(|name| started.process(&mut Command::new(name))).into();
+        let pipewire = started.process(&mut Command::new("pipewire"));
+        // Whoever connects the programs ends where there is nobody to connect them by.
+        let (socket, asked) = (started.path().join("pipewire-0"), Instant::now());
+        while !socket.exists() {
+            assert!(asked.elapsed() < PATIENCE, "PipeWire does not start");
+            thread::sleep(Duration::from_millis(10));
+        }
+        started._processes = vec![pipewire, started.process(&mut Command::new("wireplumber"))];
         started
     }
 

@@ -24,7 +24,11 @@ class PipeWire:
             # Empty, it would be looked for elsewhere.
             self.environment["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
         self.plugged = {}
-        self.processes = [self.run("pipewire"), self.run("wireplumber")]
+        self.processes = [self.run("pipewire")]
+        # Whoever connects the programs ends where there is nobody to connect them by.
+        socket = os.path.join(self.environment["XDG_RUNTIME_DIR"], "pipewire-0")
+        wait_for("PipeWire", lambda: os.path.exists(socket))
+        self.processes.append(self.run("wireplumber"))
         return self
 
     def __exit__(self, *_):
