@@ -158,9 +158,10 @@ def the_clock_of_a_pattern_is_turned_on(window):
         window.press("Apply")
     wait_for("the clock", lambda: stream(window, "Black")["source"]["pattern"].get("clock") is True)
     wait_for("white numbers", lambda: brightest(window.address()) > 200)
-    # Another pattern keeps it.
-    window.choose_in("Pattern", 0, "Color Bars")
-    wait_for("the pattern", lambda: stream(window, "Black")["source"]["pattern"] == {"pattern": "smpte", "clock": True})
+    # Another sound keeps it. The list of patterns has a search, whose keys are others.
+    window.choose_in("Test Sound", 1, "A Tone")
+    kept = {"pattern": "black", "sound": "sine", "clock": True}
+    wait_for("the sound", lambda: stream(window, "Black")["source"]["pattern"] == kept)
 
 
 def main():

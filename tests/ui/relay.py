@@ -155,7 +155,7 @@ def the_transport_and_the_address_are_changed_on_the_page(window):
 def a_pattern_becomes_a_relay_with_an_address(window):
     window.key("alt+Left")
     window.press("Open Lobby")
-    window.choose_in("Kind", 2, "Another Stream")
+    window.choose_in("Kind", 4, "Another Stream")
     assert "pattern" in window.saved()["streams"][0]["source"], "it has no address yet"
     write(window, "Address of the Other Stream", login(origin.address, "guest", PASSWORD))
     wait_for("the kind", lambda: "relay" in window.saved()["streams"][0]["source"])
