@@ -4,16 +4,18 @@
 //! capture-3: camera ► filter ► decode ─► convert ► deinterlace
 //! ```
 //! Raw pictures of any layout, or packed ones, as most cameras have them in their large sizes. It is opened and closed
-//! on threads of its own: a device may hang.
+//! apart from the rest of the graph: a device may hang.
 
+use super::apart::Apart;
 use super::entry::{Line, put_on_line, swallow_end};
-use super::relay::{Closed, GOODBYE, spawn};
-use super::{Event, Notify, wait_for_decoders};
-use crate::engine::elements::{end, make};
+use super::{Event, Notify};
+use crate::engine::elements::make;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc;
+
+/// Where the decoder is ready while the state is still changed, the bin stops half way.
+const STATES: [gst::State; 3] = [gst::State::Paused, gst::State::Playing, gst::State::Playing];
 
 /// The place of what captures.
 pub struct Capture {
@@ -27,8 +29,7 @@ pub struct Capture {
 
 struct Present {
     number: u64,
-    bin: gst::Bin,
-    closed: Closed,
+    apart: Apart,
     /// GStreamer knows a connection to PipeWire by the number of its descriptor: it must not be given to the next one
     /// before this one has ended.
     remote: Option<OwnedFd>,
@@ -56,7 +57,7 @@ impl Capture {
 
     /// Whether this is a part of what captures now.
     pub fn has(&self, object: &gst::Object) -> bool {
-        self.present.as_ref().is_some_and(|present| object.has_as_ancestor(&present.bin))
+        self.present.as_ref().is_some_and(|present| present.apart.has(object))
     }
 
     pub fn is_present(&self, number: u64) -> bool {
@@ -97,37 +98,15 @@ impl Capture {
                 let _ = pad.link(&entry);
             }
         });
-        self.bin.add(&capture).map_err(StreamError::internal)?;
-        // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
-        capture.set_locked_state(true);
-        capture.set_base_time(self.bin.base_time().unwrap_or_default());
-        let (opened, closed) = (capture.clone(), Closed::default());
-        let turn = closed.clone();
-        spawn("open capture", move || {
-            // Where the decoder is ready while the state is still changed, the bin stops half way.
-            for state in [gst::State::Paused, gst::State::Playing, gst::State::Playing] {
-                turn.open(&opened, state);
-            }
-        })?;
-        self.present = Some(Present { number, bin: capture, closed, remote });
+        let apart = Apart::open(&self.bin, capture, &STATES)?;
+        self.present = Some(Present { number, apart, remote });
         Ok(())
     }
 
     /// Gives back what captures. What it says from now on is heard by nobody.
     pub fn close(&mut self) {
-        let Some(Present { bin: capture, closed, remote, .. }) = self.present.take() else { return };
-        let _ = self.bin.remove(&capture);
-        let (ended, wait) = mpsc::channel();
-        let closing = spawn("close capture", move || {
-            closed.close();
-            wait_for_decoders(&capture);
-            end(&capture);
-            drop(remote);
-            let _ = ended.send(());
-        });
-        // The next one may want the same device.
-        if closing.is_ok() && wait.recv_timeout(GOODBYE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            tracing::debug!("what captures takes long to close");
+        if let Some(Present { apart, remote, .. }) = self.present.take() {
+            apart.close(&self.bin, remote);
         }
     }
 }
@@ -169,15 +148,5 @@ mod tests {
             }
             pipeline.set_state(gst::State::Null).unwrap();
         }
-    }
-
-    #[test]
-    fn what_is_closed_before_it_is_open_stays_closed() {
-        gst::init().unwrap();
-        let closed = Closed::default();
-        let camera = camera("video/x-raw");
-        closed.close();
-        closed.open(&camera, gst::State::Playing);
-        assert_eq!(camera.current_state(), gst::State::Null);
     }
 }

@@ -2,6 +2,7 @@
 //! decoded pictures, as fast as they are taken, on a time line of its own that never jumps. Its sound, if it is asked
 //! for, it writes to a track, at the time of its pictures.
 
+mod apart;
 mod camera;
 mod capture;
 mod custom;

@@ -6,21 +6,21 @@
 //! `uridecodebin3` rather than `uridecodebin`: only with it GStreamer uses its present HLS and DASH elements,
 //! and streams are chosen before they are decoded, so that sound is not fetched where it is not served.
 //!
-//! The connection is there only while the source is awake. It is opened and closed on threads of its own, since
-//! elements of the network look up names, connect, or say goodbye while their state is changed, and some of
-//! them hang; the rest of the graph never waits for them, and what hangs is left behind.
+//! The connection is there only while the source is awake. It is opened and closed apart from the rest of the graph,
+//! since elements of the network look up names, connect, or say goodbye while their state is changed.
 
+use super::apart::{Apart, spawn};
 use super::entry::Entry;
-use super::{Event, Notify, wait_for_decoders};
+use super::{Event, Notify};
 use crate::config::{Password, Place, RelaySource, Transport};
-use crate::engine::elements::{end, make};
+use crate::engine::elements::make;
 use crate::engine::sound::Track;
 use crate::engine::state::{RelayError, StreamError};
 use gst::prelude::*;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long packets of UDP wait for one that overtook them. Over TCP none does, and nothing waits.
@@ -31,8 +31,6 @@ const UDP_SILENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(5);
 /// For finding out why a server did not answer.
 const ASKING: Duration = Duration::from_secs(2);
-/// How long a connection may take for its goodbye before nobody waits for it any more.
-pub(super) const GOODBYE: Duration = Duration::from_millis(500);
 /// Some servers, and the logs of all, tell their clients apart by it.
 const USER_AGENT: &str = concat!("Headwater/", env!("CARGO_PKG_VERSION"));
 
@@ -61,8 +59,7 @@ struct Described {
 
 struct Connection {
     number: u64,
-    element: gst::Element,
-    closed: Closed,
+    apart: Apart,
     opened: Instant,
     /// It failed, and it is being found out why.
     failed: bool,
@@ -105,14 +102,9 @@ impl Relay {
         self.next += 1;
         self.described = Arc::default();
         let element = self.make_connection(number)?;
-        self.bin().add(&element).map_err(StreamError::internal)?;
-        // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
-        element.set_locked_state(true);
-        element.set_base_time(self.bin().base_time().unwrap_or_default());
-        let (opened, closed) = (element.clone(), Closed::default());
-        let turn = closed.clone();
-        spawn("open relay", move || turn.open(&opened, gst::State::Playing))?;
-        self.connection = Some(Connection { number, element, closed, opened: Instant::now(), failed: false });
+        let bin = element.downcast().expect("uridecodebin3 is a bin");
+        let apart = Apart::open(self.bin(), bin, &[gst::State::Playing])?;
+        self.connection = Some(Connection { number, apart, opened: Instant::now(), failed: false });
         Ok(())
     }
 
@@ -144,20 +136,7 @@ impl Relay {
     pub fn sleep(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         self.entry.close();
-        // What it says from now on is heard by nobody.
-        let _ = self.bin().remove(&connection.element);
-        let (ended, wait) = mpsc::channel();
-        let closing = spawn("close relay", move || {
-            connection.closed.close();
-            if let Some(bin) = connection.element.downcast_ref::<gst::Bin>() {
-                wait_for_decoders(bin);
-            }
-            end(&connection.element);
-            let _ = ended.send(());
-        });
-        if closing.is_ok() && wait.recv_timeout(GOODBYE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            tracing::debug!("{}: its connection takes long to close", self.config.address);
-        }
+        connection.apart.close(self.bin(), ());
     }
 
     /// The stream there came to its end.
@@ -199,10 +178,8 @@ impl Relay {
         error: &gst::message::Error,
         missing_plugin: Option<String>,
     ) -> Result<(), StreamError> {
-        let of_connection =
-            |source: &gst::Object, connection: &Connection| source.has_as_ancestor(&connection.element);
         match (error.src(), &self.connection) {
-            (Some(source), Some(connection)) if of_connection(source, connection) => {}
+            (Some(source), Some(connection)) if connection.apart.has(source) => {}
             _ => return Err(StreamError::from_message(error)),
         }
         if let Some(description) = missing_plugin {
@@ -241,30 +218,6 @@ impl Relay {
             notify(Event::Lost { connection: number, reason });
         })
     }
-}
-
-/// Whether what is opened on a thread of its own was closed meanwhile, on another one: then it stays closed. One that
-/// plays still when it is let go of ends the process.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Closed(Arc<Mutex<bool>>);
-
-impl Closed {
-    /// Why it fails comes as a message.
-    pub(super) fn open(&self, element: &impl IsA<gst::Element>, state: gst::State) {
-        let closed = self.0.lock().unwrap();
-        if !*closed {
-            let _ = element.set_state(state);
-        }
-    }
-
-    pub(super) fn close(&self) {
-        *self.0.lock().unwrap() = true;
-    }
-}
-
-pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StreamError> {
-    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
-    thread.map(drop).map_err(StreamError::internal)
 }
 
 /// Sets what the source elements of GStreamer have, each in its own words.
@@ -408,6 +361,7 @@ fn ask(host: &str, port: u16) -> Option<RelayError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::elements::end;
     use std::net::TcpListener;
 
     #[test]

@@ -3,8 +3,8 @@
 //! What the user allowed lasts as long as the stream is on, also while nobody watches, so that nobody is asked because
 //! somebody comes to read. A thread of its own asks, and keeps what is shared.
 
+use super::apart::spawn;
 use super::capture::Capture;
-use super::relay::spawn;
 use super::{Event, Notify};
 use crate::config::{Password, ScreenSource};
 use crate::engine::elements::make;
