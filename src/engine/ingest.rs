@@ -40,22 +40,15 @@ impl Ingest {
         self.current.lock().unwrap().clone()
     }
 
-    /// Who could not begin to send, because somebody else does.
+    /// Whether this publisher could begin now.
     pub fn check(&self, publisher: &Publisher) -> Result<(), Taken> {
-        match &*self.current.lock().unwrap() {
-            Some(current) if !current.yields_to(publisher) => Err(Taken { by: current.publisher.clone() }),
-            _ => Ok(()),
-        }
+        check(self.current.lock().unwrap().as_deref(), publisher)
     }
 
     /// Takes in what somebody sends from now on, and returns what was sent in its place.
     pub fn begin(&self, publication: &Arc<Publication>) -> Result<Option<Arc<Publication>>, Taken> {
         let mut current = self.current.lock().unwrap();
-        if let Some(current) = &*current
-            && !current.yields_to(&publication.publisher)
-        {
-            return Err(Taken { by: current.publisher.clone() });
-        }
+        check(current.as_deref(), &publication.publisher)?;
         let before = current.replace(publication.clone());
         drop(current);
         self.tell();
@@ -74,6 +67,13 @@ impl Ingest {
 
     fn tell(&self) {
         let _ = self.commands.send(Command::Publisher);
+    }
+}
+
+fn check(current: Option<&Publication>, publisher: &Publisher) -> Result<(), Taken> {
+    match current {
+        Some(current) if !current.yields_to(publisher) => Err(Taken { by: current.publisher.clone() }),
+        _ => Ok(()),
     }
 }
 

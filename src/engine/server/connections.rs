@@ -386,7 +386,8 @@ impl Table {
     }
 }
 
-fn remove_session(sessions: &RTSPSessionPool, id: &str) {
+/// Ends a session. The last one of a media ends its pipeline, and waits for that.
+pub fn remove_session(sessions: &RTSPSessionPool, id: &str) {
     if let Some(session) = sessions.find(id) {
         let _ = sessions.remove(&session);
     }

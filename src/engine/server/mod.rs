@@ -591,9 +591,7 @@ impl Leaving {
             // is closed below in any case.
             client.set_post_session_timeout(-1);
         }
-        if let Some(session) = pool.find(&self.session) {
-            let _ = pool.remove(&session);
-        }
+        connections::remove_session(pool, &self.session);
         server.client_filter(Some(&mut |_, client| match &self.client {
             Some(leaving) if leaving == client => RTSPFilterResult::Remove,
             _ => RTSPFilterResult::Keep,

@@ -7,6 +7,7 @@
 //! ```
 //! Each publisher has a media of its own, beside the one that readers of the same path share.
 
+use super::connections::remove_session;
 use super::ffi;
 use super::readers::session_of;
 use crate::engine::elements::make;
@@ -172,13 +173,7 @@ pub fn begin(
     });
     if let Some(before) = before.filter(|before| Some(&before.session) != session_of(context).as_ref()) {
         let sessions = sessions.clone();
-        // It ends a pipeline, and waits for that.
-        blocking::unblock(move || {
-            if let Some(session) = sessions.find(&before.session) {
-                let _ = sessions.remove(&session);
-            }
-        })
-        .detach();
+        blocking::unblock(move || remove_session(&sessions, &before.session)).detach();
     }
     Ok(())
 }
