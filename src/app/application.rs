@@ -1,5 +1,6 @@
 //! The program with its window: one instance for each configuration file.
 
+use crate::config::APPLICATION_ID;
 use crate::control::Control;
 use crate::i18n::{self, gettext};
 use crate::ui::{self, Window};
@@ -13,7 +14,6 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::{env, io};
 
-const ID: &str = "io.github.headwater_app.Headwater";
 const RESOURCES: &str = "/io/github/headwater_app/Headwater";
 
 /// What the window of a running program needs from its start to its end.
@@ -67,11 +67,11 @@ fn application_id(file: &Path) -> String {
     let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let file = whole(file).unwrap_or_else(|_| file.to_owned());
     if whole(&crate::config::default_path()).is_ok_and(|default| default == file) {
-        return ID.to_owned();
+        return APPLICATION_ID.to_owned();
     }
     let bytes = glib::Bytes::from(file.as_os_str().as_encoded_bytes());
     let hash = glib::compute_checksum_for_bytes(glib::ChecksumType::Sha256, &bytes).unwrap_or_default();
-    format!("{ID}.c{}", &hash[..16.min(hash.len())])
+    format!("{APPLICATION_ID}.c{}", &hash[..16.min(hash.len())])
 }
 
 fn add_actions(application: &adw::Application, session: &Rc<Session>) {
@@ -213,7 +213,7 @@ fn start_again(file: &Path) -> io::Result<()> {
 fn about() -> adw::AboutDialog {
     adw::AboutDialog::builder()
         .application_name("Headwater")
-        .application_icon(ID)
+        .application_icon(APPLICATION_ID)
         .developer_name(gettext("The Headwater authors"))
         .version(env!("CARGO_PKG_VERSION"))
         .license_type(gtk::License::Gpl30)

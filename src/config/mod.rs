@@ -53,6 +53,9 @@ pub use validate::{Field, LimitField, Problem, ProblemKind, ServerField, StreamF
 
 use serde::{Deserialize, Serialize};
 
+/// By which desktops, portals and keyrings know the program.
+pub const APPLICATION_ID: &str = "io.github.headwater_app.Headwater";
+
 /// The whole configuration: one file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! The passwords of the server's users and of relays: values that never show themselves, and the place they are kept.
 
+use super::APPLICATION_ID;
 use super::replace::replace;
 use std::collections::HashMap;
 use std::fmt;
@@ -148,7 +149,6 @@ pub enum SecretError {
 
 /// How long the keyring may take. A session bus that hangs must not hang the program.
 const DEADLINE: Duration = Duration::from_secs(3);
-const APPLICATION: &str = "io.github.headwater_app.Headwater";
 
 impl SecretStore {
     /// Finds out where the passwords of this configuration are. Nothing is asked of the user.
@@ -248,7 +248,7 @@ impl SecretStore {
     }
 
     fn common_attributes(&self) -> [(&'static str, &str); 2] {
-        [("application", APPLICATION), ("config", &self.config)]
+        [("application", APPLICATION_ID), ("config", &self.config)]
     }
 
     async fn load_from(&self, keyring: &oo7::Keyring) -> oo7::Result<Vec<(String, Password)>> {

@@ -1,7 +1,7 @@
 //! What the desktop asks the user for us: the portals. The futures run on any executor, and take as long as the user
 //! does, so nothing that others wait for may wait for them.
 
-use crate::config::Password;
+use crate::config::{APPLICATION_ID, Password};
 use ashpd::desktop::camera::Camera;
 use ashpd::desktop::screencast::{CursorMode, Screencast, SelectSourcesOptions, SourceType};
 use ashpd::desktop::{PersistMode, ResponseError, Session};
@@ -9,8 +9,6 @@ use futures_lite::StreamExt;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// The application as portals know it.
-const APPLICATION: &str = "io.github.headwater_app.Headwater";
 /// How long a portal may take to be there. It may have to be started first; a session bus that hangs must not hang us.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -112,10 +110,10 @@ impl SharedScreen {
 /// Outside of a sandbox a portal does not know by itself whose permissions it looks after. Where Headwater is not
 /// installed it refuses, and asks anyway.
 async fn register() {
-    if let Ok(id) = APPLICATION.try_into()
+    if let Ok(id) = APPLICATION_ID.try_into()
         && let Err(error) = ashpd::register_host_app(id).await
     {
-        tracing::debug!("the portal does not know {APPLICATION}: {error}");
+        tracing::debug!("the portal does not know {APPLICATION_ID}: {error}");
     }
 }
 
