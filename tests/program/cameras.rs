@@ -1,11 +1,11 @@
 //! Cameras, by a real PipeWire of the test's own: they are found by name, unplugged and plugged in again.
 
 use crate::players::{self, seconds};
-use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
+use crate::program::{Home, PATIENCE, Program, Running, Stream, config, shared};
 use crate::rtsp::{Client, Transport, lost, steps};
 use crate::slate::light;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,17 +15,7 @@ const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
 struct PipeWire {
     folder: tempfile::TempDir,
     /// Ended with it.
-    _processes: Vec<Process>,
-}
-
-/// Ended when it is dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    _processes: Vec<Running>,
 }
 
 impl PipeWire {
@@ -46,18 +36,18 @@ impl PipeWire {
         self.folder.path()
     }
 
-    fn process(&self, command: &mut Command) -> Process {
+    fn process(&self, command: &mut Command) -> Running {
         let folder = self.path();
         for name in ["CONFIG", "STATE", "CACHE", "DATA"] {
             command.env(format!("XDG_{name}_HOME"), folder.join(name.to_lowercase()));
         }
         command.env("XDG_RUNTIME_DIR", folder).env_remove("DBUS_SESSION_BUS_ADDRESS");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+        Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
     /// Plugs in a camera of this name that shows this pattern in this format, until it is dropped.
-    fn camera(&self, name: &str, pattern: &str, format: &str) -> [Process; 2] {
+    fn camera(&self, name: &str, pattern: &str, format: &str) -> [Running; 2] {
         let mut camera = Command::new("gst-launch-1.0");
         camera
             .args(["videotestsrc", "is-live=true", &format!("pattern={pattern}"), "!"])

@@ -1,12 +1,12 @@
 //! Folders, shuffled lists and slide shows, watched by a reader that stays.
 
 use crate::loops::{assert_continuous, clip};
-use crate::program::{PATIENCE, Program, Stream, alone, shared};
+use crate::program::{PATIENCE, Program, Running, Stream, alone, shared};
 use crate::rtsp::{Client, Transport};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 const SMALL: &str = "size = \"160x90\"\nframe_rate = \"25\"";
@@ -16,7 +16,7 @@ const HEIGHT: usize = 18;
 
 /// One ffmpeg that decodes for as long as the test goes.
 struct Watcher {
-    ffmpeg: Child,
+    _ffmpeg: Running,
     pictures: ChildStdout,
 }
 
@@ -31,7 +31,7 @@ impl Watcher {
         command.args(["-pix_fmt", "rgb24", "-f", "rawvideo", "-flush_packets", "1", "-"]);
         let mut ffmpeg = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let pictures = ffmpeg.stdout.take().unwrap();
-        Self { ffmpeg, pictures }
+        Self { _ffmpeg: Running(ffmpeg), pictures }
     }
 
     fn next(&mut self) -> Seen {
@@ -57,13 +57,6 @@ impl Watcher {
 
     fn wait_for(&mut self, colour: char) {
         self.runs(|runs| runs.last().is_some_and(|(last, _)| *last == colour));
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.ffmpeg.kill().unwrap();
-        self.ffmpeg.wait().unwrap();
     }
 }
 

@@ -33,6 +33,16 @@ pub fn alone() -> Turn {
     Turn::Alone(MACHINE.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }
 
+/// Another program, which ends with this.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// One `[[streams]]` table of a configuration. Its name and path are its id.
 pub struct Stream {
     id: String,

@@ -1,10 +1,10 @@
 //! Programs send into a stream; when one goes away and another comes, whoever watches stays.
 
-use crate::program::{Home, PATIENCE, Program, Stream, alone, config, shared};
+use crate::program::{Home, PATIENCE, Program, Running, Stream, alone, config, shared};
 use crate::rtsp::{Client, Credentials, Reader, Scheme, Transport, longest_pause, lost};
 use crate::slate::{SWITCH, light, wait_for_pictures, went_on};
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const PASSWORD: &str = "correct horse:@/%40?#";
 const ESCAPED: &str = "correct%20horse%3A%40%2F%2540%3F%23";
 
 /// A program that sends until it is dropped.
-pub struct Sender(Child);
+pub struct Sender(Running);
 
 impl Sender {
     /// White pictures with a key frame each ten seconds, and a tone.
@@ -57,18 +57,11 @@ impl Sender {
     }
 
     fn start(mut command: Command) -> Self {
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+        Self(Running(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()))
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        kill_process(Pid::from_child(&self.0.0), signal).unwrap();
     }
 }
 

@@ -1,12 +1,12 @@
 //! Another stream is served again; when it goes away and comes back, whoever watches stays.
 
 use crate::players::{self, seconds};
-use crate::program::{Home, PATIENCE, Program, Stream, alone, config, data, shared};
+use crate::program::{Home, PATIENCE, Program, Running, Stream, alone, config, data, shared};
 use crate::rtsp::{Client, Transport, longest_pause};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -217,19 +217,10 @@ fn a_transport_stream_that_is_sent_here_is_served() {
     command.args(["-nostdin", "-loglevel", "error", "-re", "-f", "lavfi"]);
     command.args(["-i", "testsrc2=size=320x240:rate=25", "-c:v", "libx264", "-preset", "ultrafast"]);
     command.args(["-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p", "-f", "mpegts", &address]);
-    let _sender = Sender(command.stdin(Stdio::null()).spawn().unwrap());
+    let _sender = Running(command.stdin(Stdio::null()).spawn().unwrap());
     let mut program = relays(&[small(Stream::relay("sent", &address, ""))], &[]);
     enough(players::ffmpeg(&program.address("sent"), "tcp"));
     program.stop();
-}
-
-struct Sender(Child);
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A web server with one file. It ends with the test.

@@ -1,8 +1,8 @@
 //! Readers whose computer is switched off, or falls off the network: no FIN comes, and no answer to anything.
 
 use super::{GONE, NOTICED, SNOW};
-use crate::program::{Home, PATIENCE, Program, Stream, alone, config, finish, words};
-use std::process::{Child, Command, Stdio};
+use crate::program::{Home, PATIENCE, Program, Running, Stream, alone, config, finish, words};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ struct Network {
 }
 
 /// A network namespace; it exists as long as this process in it.
-struct Computer(Child);
+struct Computer(Running);
 
 impl Computer {
     /// None where this user may not make one.
@@ -27,7 +27,7 @@ impl Computer {
         let mut word = [0; 5];
         let mut said = process.stdout.take().unwrap();
         std::io::Read::read_exact(&mut said, &mut word).ok()?;
-        Some(Self(process))
+        Some(Self(Running(process)))
     }
 
     fn run(&self, arguments: &str) {
@@ -40,7 +40,7 @@ impl Computer {
     /// A program on this computer.
     fn inside(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.0.id())).arg(program);
+        command.arg(format!("--net=/proc/{}/ns/net", self.0.0.id())).arg(program);
         command
     }
 
@@ -52,26 +52,10 @@ impl Computer {
     }
 }
 
-impl Drop for Computer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl Network {
     fn new() -> Option<Self> {
         let network = Self { server: Computer::new()?, reader: Computer::new()? };
-        let other = network.reader.0.id();
+        let other = network.reader.0.0.id();
         network.server.run(&format!(
             "ip link set lo up && ip link add cable type veth peer name cable netns /proc/{other}/ns/net \
              && ip address add 192.0.2.1/24 dev cable && ip link set cable up"
