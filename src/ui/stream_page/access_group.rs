@@ -3,6 +3,7 @@
 use super::choice_row::ChoiceRow;
 use super::form::Form;
 use super::source_group::button;
+use super::switch_row::SwitchRow;
 use super::user_dialog;
 use crate::config::{Readers, Scheme, StreamConfig, User};
 use crate::engine::AccessState;
@@ -12,7 +13,7 @@ use crate::ui::readers_question::{self, Answer};
 use crate::ui::toasts;
 use crate::words;
 use adw::prelude::*;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Those that a person chooses from; a file can have any other list.
@@ -36,9 +37,7 @@ pub struct AccessGroup {
     state: adw::ActionRow,
     unlock: gtk::Button,
     users: RefCell<Vec<User>>,
-    rows: RefCell<Vec<adw::SwitchRow>>,
-    /// The switches are set, not used.
-    filling: Rc<Cell<bool>>,
+    rows: RefCell<Vec<SwitchRow>>,
 }
 
 impl AccessGroup {
@@ -97,7 +96,6 @@ impl AccessGroup {
             unlock,
             users: RefCell::default(),
             rows: RefCell::default(),
-            filling: Rc::default(),
         }
     }
 
@@ -111,12 +109,10 @@ impl AccessGroup {
             Readers::Users(readers) => Some(readers),
         };
         self.open.show(&readers.is_none(), |_| String::new());
-        self.filling.set(true);
         for (row, user) in self.rows.borrow().iter().zip(&users) {
-            row.set_visible(readers.is_some());
-            row.set_active(readers.is_some_and(|readers| readers.contains(&user.name)));
+            row.row.set_visible(readers.is_some());
+            row.show(readers.is_some_and(|readers| readers.contains(&user.name)));
         }
-        self.filling.set(false);
         self.add_user.set_visible(readers.is_some());
         self.schemes.row.set_visible(readers.is_some());
         self.schemes.show(&stream.access.schemes, |schemes| words::schemes(schemes));
@@ -132,7 +128,7 @@ impl AccessGroup {
     fn make_rows(&self, users: &[User]) {
         self.users.replace(users.to_vec());
         for row in self.rows.take() {
-            self.widget.remove(&row);
+            self.widget.remove(&row.row);
         }
         let below = [
             self.add_user.upcast_ref::<gtk::Widget>(),
@@ -140,31 +136,28 @@ impl AccessGroup {
             self.state.upcast_ref(),
         ];
         below.iter().for_each(|row| self.widget.remove(*row));
-        let rows: Vec<adw::SwitchRow> = users.iter().map(|user| self.user_row(&user.name)).collect();
-        rows.iter().for_each(|row| self.widget.add(row));
+        let rows: Vec<SwitchRow> = users.iter().map(|user| self.user_row(&user.name)).collect();
+        rows.iter().for_each(|row| self.widget.add(&row.row));
         below.iter().for_each(|row| self.widget.add(*row));
         self.rows.replace(rows);
     }
 
-    fn user_row(&self, user: &str) -> adw::SwitchRow {
-        let row = adw::SwitchRow::builder().title(user).use_markup(false).build();
+    fn user_row(&self, user: &str) -> SwitchRow {
+        let (form, name) = (self.form.clone(), user.to_owned());
+        let row = SwitchRow::new(user, move |may| {
+            let name = name.clone();
+            if may {
+                form.choose(move |stream| stream.access.read.allow(&name, true));
+            } else {
+                glib::spawn_future_local(take_right(form.clone(), name));
+            }
+        });
         let (form, name) = (self.form.clone(), user.to_owned());
         // Translators: {user} is the name of a user.
         let title = gettext_f("Set the password of {user}", &[("user", user)]);
-        row.add_suffix(&button("dialog-password-symbolic", &title, move || {
+        row.row.add_suffix(&button("dialog-password-symbolic", &title, move || {
             glib::spawn_future_local(set_password(form.clone(), name.clone()));
         }));
-        let (form, name, filling) = (self.form.clone(), user.to_owned(), self.filling.clone());
-        row.connect_active_notify(move |row| {
-            if !filling.get() {
-                let name = name.clone();
-                if row.is_active() {
-                    form.choose(move |stream| stream.access.read.allow(&name, true));
-                } else {
-                    glib::spawn_future_local(take_right(form.clone(), name));
-                }
-            }
-        });
         row
     }
 }

@@ -1,28 +1,26 @@
 //! What a source of files needs: the files and folders, in which order, and how long pictures are shown.
 
 use super::form::Form;
+use super::number_row::NumberRow;
 use super::source_group::button;
-use super::steps::Steps;
+use super::switch_row::SwitchRow;
 use crate::config::{FileSource, Source, StreamConfig};
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::video_files;
 use adw::prelude::*;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 pub struct FileRows {
     form: Form,
     group: adw::PreferencesGroup,
     add_files: adw::ButtonRow,
     add_folder: adw::ButtonRow,
-    shuffle: adw::SwitchRow,
-    picture_seconds: adw::SpinRow,
+    shuffle: SwitchRow,
+    picture_seconds: NumberRow,
     /// What the rows of files show.
     files: RefCell<Vec<PathBuf>>,
     rows: RefCell<Vec<adw::ActionRow>>,
-    /// The rows are set, not used.
-    filling: Rc<Cell<bool>>,
 }
 
 impl FileRows {
@@ -41,34 +39,19 @@ impl FileRows {
                 }
             });
         });
-        let filling = Rc::new(Cell::new(false));
-        let shuffle = adw::SwitchRow::builder()
-            .title(gettext("Shuffle"))
-            .subtitle(gettext("Each round has an order of its own"))
-            .build();
-        let (chosen, set) = (form.clone(), filling.clone());
-        shuffle.connect_active_notify(move |row| {
-            if !set.get() {
-                let shuffle = row.is_active();
-                change(&chosen, move |source| source.shuffle = shuffle);
-            }
+        let chosen = form.clone();
+        let shuffle = SwitchRow::new(&gettext("Shuffle"), move |shuffle| {
+            change(&chosen, move |source| source.shuffle = shuffle);
         });
+        shuffle.row.set_subtitle(&gettext("Each round has an order of its own"));
         let [least, most] =
             [FileSource::PICTURE_SECONDS.start(), FileSource::PICTURE_SECONDS.end()].map(|n| f64::from(*n));
-        let picture_seconds = adw::SpinRow::builder()
-            .title(gettext("Each Picture (seconds)"))
-            .adjustment(&gtk::Adjustment::new(least, least, most, 1.0, 10.0, 0.0))
-            // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
-            .accessible_role(gtk::AccessibleRole::Group)
-            .build();
-        let steps = Rc::new(Steps::default());
-        let (chosen, set) = (form.clone(), filling.clone());
-        picture_seconds.connect_value_notify(move |row| {
-            if !set.get() {
-                let (form, seconds) = (chosen.clone(), row.value() as u32);
-                steps.step(&chosen, move || change(&form, move |source| source.picture_seconds = seconds));
-            }
-        });
+        let adjustment = gtk::Adjustment::new(least, least, most, 1.0, 10.0, 0.0);
+        let chosen = form.clone();
+        let picture_seconds =
+            NumberRow::new(form, &gettext("Each Picture (seconds)"), &adjustment, move |seconds| {
+                change(&chosen, move |source| source.picture_seconds = seconds);
+            });
         let this = Self {
             form: form.clone(),
             group: group.clone(),
@@ -78,7 +61,6 @@ impl FileRows {
             picture_seconds,
             files: RefCell::default(),
             rows: RefCell::default(),
-            filling,
         };
         this.fixed().iter().for_each(|row| group.add(*row));
         this
@@ -89,8 +71,8 @@ impl FileRows {
         [
             self.add_files.upcast_ref(),
             self.add_folder.upcast_ref(),
-            self.shuffle.upcast_ref(),
-            self.picture_seconds.upcast_ref(),
+            self.shuffle.row.upcast_ref(),
+            self.picture_seconds.row.upcast_ref(),
         ]
     }
 
@@ -102,12 +84,10 @@ impl FileRows {
         self.show_files(&source.locations);
         self.add_files.set_visible(true);
         self.add_folder.set_visible(true);
-        self.shuffle.set_visible(source.may_have_several());
-        self.picture_seconds.set_visible(source.may_have_pictures());
-        self.filling.set(true);
-        self.shuffle.set_active(source.shuffle);
-        self.picture_seconds.set_value(source.picture_seconds.into());
-        self.filling.set(false);
+        self.shuffle.row.set_visible(source.may_have_several());
+        self.picture_seconds.row.set_visible(source.may_have_pictures());
+        self.shuffle.show(source.shuffle);
+        self.picture_seconds.show(source.picture_seconds);
     }
 
     fn show_files(&self, files: &[PathBuf]) {

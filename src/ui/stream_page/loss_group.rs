@@ -2,12 +2,11 @@
 
 use super::choice_row::ChoiceRow;
 use super::form::Form;
-use super::steps::Steps;
+use super::number_row::NumberRow;
 use crate::config::{Slate, StreamConfig};
 use crate::i18n::{gettext, gettext_f};
 use crate::ui::{picture_file, toasts};
 use adw::prelude::*;
-use std::cell::Cell;
 use std::rc::Rc;
 
 /// Seconds, as the configuration takes them.
@@ -16,9 +15,7 @@ const LOST_AFTER: (f64, f64) = (1.0, 60.0);
 pub struct LossGroup {
     pub widget: adw::PreferencesGroup,
     slate: Rc<ChoiceRow<Slate>>,
-    lost_after: adw::SpinRow,
-    /// The row is set, not typed in.
-    filling: Rc<Cell<bool>>,
+    lost_after: NumberRow,
 }
 
 impl LossGroup {
@@ -38,23 +35,15 @@ impl LossGroup {
             Slate::Picture(_) => choose_picture(&chosen),
             slate => chosen.choose(move |stream| stream.slate = slate.clone()),
         });
-        let lost_after = adw::SpinRow::builder()
-            .title(gettext("Lost After (seconds)"))
-            .adjustment(&gtk::Adjustment::new(LOST_AFTER.0, LOST_AFTER.0, LOST_AFTER.1, 1.0, 5.0, 0.0))
-            // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
-            .accessible_role(gtk::AccessibleRole::Group)
-            .build();
-        let (filling, steps) = (Rc::new(Cell::new(false)), Rc::new(Steps::default()));
-        let (chosen, set) = (form.clone(), filling.clone());
-        lost_after.connect_value_notify(move |row| {
-            if !set.get() {
-                let (form, seconds) = (chosen.clone(), row.value() as u32);
-                steps.step(&chosen, move || form.choose(move |stream| stream.lost_after_seconds = seconds));
-            }
-        });
+        let adjustment = gtk::Adjustment::new(LOST_AFTER.0, LOST_AFTER.0, LOST_AFTER.1, 1.0, 5.0, 0.0);
+        let chosen = form.clone();
+        let lost_after =
+            NumberRow::new(form, &gettext("Lost After (seconds)"), &adjustment, move |seconds| {
+                chosen.choose(move |stream| stream.lost_after_seconds = seconds);
+            });
         widget.add(&slate.row);
-        widget.add(&lost_after);
-        Self { widget, slate, lost_after, filling }
+        widget.add(&lost_after.row);
+        Self { widget, slate, lost_after }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -66,9 +55,7 @@ impl LossGroup {
             }
             Slate::Last | Slate::Off => String::new(),
         });
-        self.filling.set(true);
-        self.lost_after.set_value(stream.lost_after_seconds.into());
-        self.filling.set(false);
+        self.lost_after.show(stream.lost_after_seconds);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::choice_row::ChoiceRow;
 use super::form::Form;
+use super::number_row::NumberRow;
 use super::preset_row::{Preset, PresetRow};
-use super::steps::Steps;
+use super::switch_row::SwitchRow;
 use super::text_row::TextRow;
 use crate::config::{Bitrate, Codec, FrameRate, Rendition, Size, StreamConfig, StreamField};
 use crate::engine::Encoding;
@@ -11,7 +12,6 @@ use crate::i18n::gettext;
 use crate::ui::direction;
 use crate::words;
 use adw::prelude::*;
-use std::cell::Cell;
 use std::rc::Rc;
 
 const SIZES: [Size; 5] = [
@@ -42,11 +42,9 @@ pub struct PictureGroup {
     size: PresetRow<Size>,
     frame_rate: PresetRow<FrameRate>,
     codec: Rc<ChoiceRow<Codec>>,
-    automatic: adw::SwitchRow,
-    bitrate: adw::SpinRow,
+    automatic: SwitchRow,
+    bitrate: NumberRow,
     served: adw::ActionRow,
-    /// The rows are set, not used.
-    filling: Rc<Cell<bool>>,
 }
 
 impl PictureGroup {
@@ -109,58 +107,39 @@ impl PictureGroup {
             chosen.choose(move |stream| rendition(stream).codec = codec);
         });
 
-        let automatic = adw::SwitchRow::builder()
-            .title(gettext("Automatic Bitrate"))
-            .subtitle(gettext("By size and frame rate"))
-            .build();
-        let bitrate = adw::SpinRow::builder()
-            .title(gettext("Bitrate (kbit/s)"))
-            .adjustment(&gtk::Adjustment::new(50.0, 50.0, 100_000.0, 100.0, 1000.0, 0.0))
-            // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
-            .accessible_role(gtk::AccessibleRole::Group)
-            .build();
+        let adjustment = gtk::Adjustment::new(50.0, 50.0, 100_000.0, 100.0, 1000.0, 0.0);
+        let chosen = form.clone();
+        let bitrate = NumberRow::new(form, &gettext("Bitrate (kbit/s)"), &adjustment, move |kbps| {
+            chosen.choose(move |stream| rendition(stream).bitrate = Bitrate::Kbps(kbps));
+        });
+        let (chosen, steps) = (form.clone(), bitrate.steps.clone());
+        let automatic = SwitchRow::new(&gettext("Automatic Bitrate"), move |automatic| {
+            // Or the forms would show first what is in force.
+            let _under_way = chosen.begin();
+            steps.forget();
+            let bitrate = if automatic {
+                Bitrate::Auto
+            } else {
+                // From what it is now, so that the switch alone changes nothing.
+                let now = chosen.stream().encoding().and_then(|encoding| encoding.bitrate_kbps);
+                Bitrate::Kbps(now.unwrap_or(BITRATE_START))
+            };
+            chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
+        });
+        automatic.row.set_subtitle(&gettext("By size and frame rate"));
         let served = adw::ActionRow::builder()
             .title(gettext("What Is Served"))
             .use_markup(false)
             .css_classes(["property"])
             .build();
 
-        let filling = Rc::new(Cell::new(false));
-        let steps = Rc::new(Steps::default());
-        let (chosen, set, stepped) = (form.clone(), filling.clone(), steps.clone());
-        automatic.connect_active_notify(move |row| {
-            if !set.get() {
-                // Or the forms would show first what is in force.
-                let _under_way = chosen.begin();
-                stepped.forget();
-                let bitrate = if row.is_active() {
-                    Bitrate::Auto
-                } else {
-                    // From what it is now, so that the switch alone changes nothing.
-                    let now = chosen.stream().encoding().and_then(|encoding| encoding.bitrate_kbps);
-                    Bitrate::Kbps(now.unwrap_or(BITRATE_START))
-                };
-                chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
-            }
-        });
-        let (chosen, set) = (form.clone(), filling.clone());
-        bitrate.connect_value_notify(move |row| {
-            if !set.get() {
-                let bitrate = Bitrate::Kbps(row.value() as u32);
-                let form = chosen.clone();
-                steps.step(&chosen, move || {
-                    form.choose(move |stream| rendition(stream).bitrate = bitrate);
-                });
-            }
-        });
-
         size.add_to(&widget);
         frame_rate.add_to(&widget);
         widget.add(&codec.row);
-        widget.add(&automatic);
-        widget.add(&bitrate);
+        widget.add(&automatic.row);
+        widget.add(&bitrate.row);
         widget.add(&served);
-        Self { widget, size, frame_rate, codec, automatic, bitrate, served, filling }
+        Self { widget, size, frame_rate, codec, automatic, bitrate, served }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -169,16 +148,14 @@ impl PictureGroup {
         self.frame_rate.show(&rendition.frame_rate);
         self.codec.show(&rendition.codec, |codec| words::codec(*codec).to_owned());
 
-        self.filling.set(true);
         // JPEG pictures have a quality instead.
         let has_bitrate = rendition.codec != Codec::Mjpeg;
-        self.automatic.set_visible(has_bitrate);
-        self.automatic.set_active(rendition.bitrate == Bitrate::Auto);
-        self.bitrate.set_visible(has_bitrate && rendition.bitrate != Bitrate::Auto);
+        self.automatic.row.set_visible(has_bitrate);
+        self.automatic.show(rendition.bitrate == Bitrate::Auto);
+        self.bitrate.row.set_visible(has_bitrate && rendition.bitrate != Bitrate::Auto);
         if let Bitrate::Kbps(kbps) = rendition.bitrate {
-            self.bitrate.set_value(f64::from(kbps));
+            self.bitrate.show(kbps);
         }
-        self.filling.set(false);
     }
 
     pub fn show_encoding(&self, encoding: Option<&Encoding>) {

@@ -3,12 +3,13 @@
 use super::choice_row::ChoiceRow;
 use super::form::Form;
 use super::source_group::button;
+use super::switch_row::SwitchRow;
 use crate::config::{Readers, Source, StreamConfig};
 use crate::i18n::gettext;
 use crate::ui::toasts;
 use crate::words;
 use adw::prelude::*;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 pub struct PublishGroup {
@@ -20,9 +21,7 @@ pub struct PublishGroup {
     /// Whether anyone may send.
     open: Rc<ChoiceRow<bool>>,
     users: RefCell<Vec<String>>,
-    rows: RefCell<Vec<adw::SwitchRow>>,
-    /// The switches are set, not used.
-    filling: Rc<Cell<bool>>,
+    rows: RefCell<Vec<SwitchRow>>,
 }
 
 impl PublishGroup {
@@ -61,7 +60,6 @@ impl PublishGroup {
             open,
             users: RefCell::default(),
             rows: RefCell::default(),
-            filling: Rc::default(),
         }
     }
 
@@ -78,12 +76,10 @@ impl PublishGroup {
             None => Some(&[][..]),
         };
         self.open.show(&publishers.is_none(), |_| String::new());
-        self.filling.set(true);
         for (row, user) in self.rows.borrow().iter().zip(&users) {
-            row.set_visible(publishers.is_some());
-            row.set_active(publishers.is_some_and(|publishers| publishers.contains(user)));
+            row.row.set_visible(publishers.is_some());
+            row.show(publishers.is_some_and(|publishers| publishers.contains(user)));
         }
-        self.filling.set(false);
         self.show_command();
     }
 
@@ -104,26 +100,22 @@ impl PublishGroup {
     fn make_rows(&self, users: &[String]) {
         self.users.replace(users.to_vec());
         for row in self.rows.take() {
-            self.widget.remove(&row);
+            self.widget.remove(&row.row);
         }
-        let rows: Vec<adw::SwitchRow> = users.iter().map(|user| self.user_row(user)).collect();
-        rows.iter().for_each(|row| self.widget.add(row));
+        let rows: Vec<SwitchRow> = users.iter().map(|user| self.user_row(user)).collect();
+        rows.iter().for_each(|row| self.widget.add(&row.row));
         self.rows.replace(rows);
     }
 
-    fn user_row(&self, user: &str) -> adw::SwitchRow {
-        let row = adw::SwitchRow::builder().title(user).use_markup(false).build();
-        let (form, name, filling) = (self.form.clone(), user.to_owned(), self.filling.clone());
-        row.connect_active_notify(move |row| {
-            if !filling.get() {
-                let (name, may) = (name.clone(), row.is_active());
-                form.choose(move |stream| {
-                    let publishers = stream.access.publish.get_or_insert(Readers::Users(vec![]));
-                    publishers.allow(&name, may);
-                });
-            }
-        });
-        row
+    fn user_row(&self, user: &str) -> SwitchRow {
+        let (form, name) = (self.form.clone(), user.to_owned());
+        SwitchRow::new(user, move |may| {
+            let name = name.clone();
+            form.choose(move |stream| {
+                let publishers = stream.access.publish.get_or_insert(Readers::Users(vec![]));
+                publishers.allow(&name, may);
+            });
+        })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::choice_row::ChoiceRow;
 use super::form::Form;
-use super::steps::Steps;
+use super::number_row::NumberRow;
+use super::switch_row::SwitchRow;
 use crate::config::{Sound, SoundCodec, StreamConfig};
 use crate::engine::Stream;
 use crate::i18n::gettext;
 use crate::ui::sound_meter::SoundMeter;
 use crate::words;
 use adw::prelude::*;
-use std::cell::Cell;
 use std::rc::Rc;
 
 const CODECS: [SoundCodec; 6] = [
@@ -24,12 +24,10 @@ const CODECS: [SoundCodec; 6] = [
 pub struct SoundGroup {
     pub widget: adw::PreferencesGroup,
     codec: Rc<ChoiceRow<SoundCodec>>,
-    volume: adw::SpinRow,
-    mute: adw::SwitchRow,
+    volume: NumberRow,
+    mute: SwitchRow,
     heard: adw::ActionRow,
     meter: Rc<SoundMeter>,
-    /// The rows are set, not used.
-    filling: Rc<Cell<bool>>,
 }
 
 impl SoundGroup {
@@ -50,53 +48,36 @@ impl SoundGroup {
         });
         let [least, whole, most] =
             [*Sound::VOLUMES.start(), Sound::AS_IT_IS, *Sound::VOLUMES.end()].map(f64::from);
-        let volume = adw::SpinRow::builder()
-            .title(gettext("Volume (per cent)"))
-            .adjustment(&gtk::Adjustment::new(whole, least, most, 5.0, 25.0, 0.0))
-            // libadwaita 1.7 gives it the role "none", with which GTK leaves it out for screen readers.
-            .accessible_role(gtk::AccessibleRole::Group)
-            .build();
-        let mute = adw::SwitchRow::builder()
-            .title(gettext("Mute"))
-            .subtitle(gettext("Viewers stay connected and hear silence"))
-            .build();
+        let adjustment = gtk::Adjustment::new(whole, least, most, 5.0, 25.0, 0.0);
+        let chosen = form.clone();
+        let volume = NumberRow::new(form, &gettext("Volume (per cent)"), &adjustment, move |percent| {
+            chosen.choose(move |stream| stream.sound.volume = percent);
+        });
+        let chosen = form.clone();
+        let mute = SwitchRow::new(&gettext("Mute"), move |mute| {
+            chosen.choose(move |stream| stream.sound.mute = mute);
+        });
+        mute.row.set_subtitle(&gettext("Viewers stay connected and hear silence"));
         let heard = adw::ActionRow::builder()
             .title(gettext("What Is Heard"))
             .use_markup(false)
             .css_classes(["property"])
             .build();
 
-        let (filling, steps) = (Rc::new(Cell::new(false)), Rc::new(Steps::default()));
-        let (chosen, set) = (form.clone(), filling.clone());
-        volume.connect_value_notify(move |row| {
-            if !set.get() {
-                let (form, percent) = (chosen.clone(), row.value() as u32);
-                steps.step(&chosen, move || form.choose(move |stream| stream.sound.volume = percent));
-            }
-        });
-        let (chosen, set) = (form.clone(), filling.clone());
-        mute.connect_active_notify(move |row| {
-            if !set.get() {
-                let mute = row.is_active();
-                chosen.choose(move |stream| stream.sound.mute = mute);
-            }
-        });
         widget.add(&codec.row);
-        widget.add(&volume);
-        widget.add(&mute);
+        widget.add(&volume.row);
+        widget.add(&mute.row);
         widget.add(&heard);
-        Self { widget, codec, volume, mute, heard, meter, filling }
+        Self { widget, codec, volume, mute, heard, meter }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
         self.codec.show(&stream.sound.codec, |_| String::new());
-        self.filling.set(true);
-        self.volume.set_value(stream.sound.volume.into());
-        self.mute.set_active(stream.sound.mute);
-        self.filling.set(false);
+        self.volume.show(stream.sound.volume);
+        self.mute.show(stream.sound.mute);
         let is_on = stream.sound.codec != SoundCodec::Off;
-        self.volume.set_sensitive(is_on);
-        self.mute.set_sensitive(is_on);
+        self.volume.row.set_sensitive(is_on);
+        self.mute.row.set_sensitive(is_on);
     }
 
     pub fn show_encoding(&self, stream: &Stream) {

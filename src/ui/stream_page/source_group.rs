@@ -7,11 +7,11 @@ use super::custom_row::CustomRow;
 use super::file_rows::{self, FileRows};
 use super::form::Form;
 use super::relay_rows::RelayRows;
+use super::switch_row::SwitchRow;
 use crate::config::{PATTERNS, PatternSound, PatternSource, PublishedSource, Source, StreamConfig};
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
-use std::cell::Cell;
 use std::rc::Rc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +30,12 @@ pub struct SourceGroup {
     kind: Rc<ChoiceRow<Kind>>,
     pattern: Rc<ChoiceRow<String>>,
     pattern_sound: Rc<ChoiceRow<PatternSound>>,
-    pattern_clock: adw::SwitchRow,
+    pattern_clock: SwitchRow,
     files: FileRows,
     relay: Rc<RelayRows>,
     camera: Rc<CameraChoice>,
     cursor: Rc<CursorRow>,
     custom: Rc<CustomRow>,
-    /// The rows are set, not used.
-    filling: Rc<Cell<bool>>,
 }
 
 impl SourceGroup {
@@ -96,45 +94,26 @@ impl SourceGroup {
             });
         });
 
-        let filling = Rc::new(Cell::new(false));
-        let pattern_clock = adw::SwitchRow::builder()
-            .title(gettext("Milliseconds and Frame Number"))
-            .subtitle(gettext("On the picture, to measure how late it arrives"))
-            .build();
-        let (chosen, set) = (form.clone(), filling.clone());
-        pattern_clock.connect_active_notify(move |row| {
-            let clock = row.is_active();
-            if !set.get() {
-                chosen.choose(move |stream| {
-                    if let Source::Pattern(pattern) = &mut stream.source {
-                        pattern.clock = clock;
-                    }
-                });
-            }
+        let chosen = form.clone();
+        let pattern_clock = SwitchRow::new(&gettext("Milliseconds and Frame Number"), move |clock| {
+            chosen.choose(move |stream| {
+                if let Source::Pattern(pattern) = &mut stream.source {
+                    pattern.clock = clock;
+                }
+            });
         });
+        pattern_clock.row.set_subtitle(&gettext("On the picture, to measure how late it arrives"));
 
         widget.add(&kind.row);
         widget.add(&pattern.row);
         widget.add(&pattern_sound.row);
-        widget.add(&pattern_clock);
+        widget.add(&pattern_clock.row);
         let files = FileRows::new(form, &widget);
         relay.add_to(&widget);
         camera.add_to(&widget);
         cursor.add_to(&widget);
         custom.add_to(&widget);
-        Self {
-            widget,
-            kind,
-            pattern,
-            pattern_sound,
-            pattern_clock,
-            files,
-            relay,
-            camera,
-            cursor,
-            custom,
-            filling,
-        }
+        Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, camera, cursor, custom }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
@@ -150,13 +129,11 @@ impl SourceGroup {
         self.kind.show(&kind, |_| String::new());
         self.pattern.row.set_visible(kind == Kind::Pattern);
         self.pattern_sound.row.set_visible(kind == Kind::Pattern);
-        self.pattern_clock.set_visible(kind == Kind::Pattern);
+        self.pattern_clock.row.set_visible(kind == Kind::Pattern);
         if let Source::Pattern(source) = &stream.source {
             self.pattern.show(&source.pattern, |name| words::pattern(name));
             self.pattern_sound.show(&source.sound, |_| String::new());
-            self.filling.set(true);
-            self.pattern_clock.set_active(source.clock);
-            self.filling.set(false);
+            self.pattern_clock.show(source.clock);
         }
         self.files.show(stream);
         self.relay.show(stream);

@@ -2,21 +2,19 @@
 
 use super::choice_row::ChoiceRow;
 use super::form::Form;
+use super::switch_row::SwitchRow;
 use crate::config::{ReaderTransport, Readers, StreamConfig};
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
-use std::cell::Cell;
 use std::rc::Rc;
 
 pub struct TransportGroup {
     pub widget: adw::PreferencesGroup,
     preset: Rc<ChoiceRow<Vec<ReaderTransport>>>,
-    switches: Vec<(ReaderTransport, adw::SwitchRow)>,
+    switches: Vec<(ReaderTransport, SwitchRow)>,
     /// Said where multicast lets in who has no password.
     warning: adw::ActionRow,
-    /// The switches are set, not used.
-    filling: Rc<Cell<bool>>,
 }
 
 impl TransportGroup {
@@ -33,12 +31,9 @@ impl TransportGroup {
         });
         widget.add(&preset.row);
 
-        let filling = Rc::new(Cell::new(false));
-        let switches: Vec<_> = ReaderTransport::ALL
-            .iter()
-            .map(|transport| (*transport, switch(form, *transport, &filling)))
-            .collect();
-        switches.iter().for_each(|(_, row)| widget.add(row));
+        let switches: Vec<_> =
+            ReaderTransport::ALL.iter().map(|transport| (*transport, switch(form, *transport))).collect();
+        switches.iter().for_each(|(_, switch)| widget.add(&switch.row));
 
         let warning = adw::ActionRow::builder()
             .title(gettext("Multicast knows no passwords"))
@@ -51,33 +46,26 @@ impl TransportGroup {
             .build();
         warning.add_prefix(&icon);
         widget.add(&warning);
-        Self { widget, preset, switches, warning, filling }
+        Self { widget, preset, switches, warning }
     }
 
     pub fn show(&self, stream: &StreamConfig) {
         let allowed = &stream.transports;
         self.preset.show(allowed, |list| words::transports(list));
-        self.filling.set(true);
-        for (transport, row) in &self.switches {
-            row.set_active(allowed.contains(transport));
+        for (transport, switch) in &self.switches {
+            switch.show(allowed.contains(transport));
         }
-        self.filling.set(false);
         let protected = stream.access.read != Readers::Anyone;
         self.warning.set_visible(protected && allowed.contains(&ReaderTransport::Multicast));
     }
 }
 
-fn switch(form: &Form, transport: ReaderTransport, filling: &Rc<Cell<bool>>) -> adw::SwitchRow {
+fn switch(form: &Form, transport: ReaderTransport) -> SwitchRow {
     let (name, use_of_it) = words::transport(transport);
-    let row = adw::SwitchRow::builder().title(name).subtitle(use_of_it).use_markup(false).build();
-    let (form, filling) = (form.clone(), filling.clone());
-    row.connect_active_notify(move |row| {
-        if !filling.get() {
-            let may = row.is_active();
-            form.choose(move |stream| allow(stream, transport, may));
-        }
-    });
-    row
+    let form = form.clone();
+    let switch = SwitchRow::new(&name, move |may| form.choose(move |stream| allow(stream, transport, may)));
+    switch.row.set_subtitle(&use_of_it);
+    switch
 }
 
 /// The list keeps the order in which the ways are shown, so that the same ones are the same list.
