@@ -8,7 +8,10 @@ use super::portal::{self, PortalError};
 use super::state::{CameraError, Cameras};
 use gst::prelude::*;
 use std::collections::HashMap;
+use std::env;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, Weak, mpsc};
 
 /// What WirePlumber adds to the names of cameras that libcamera knows as well.
@@ -19,8 +22,7 @@ pub fn look() {
     SEARCH.begin(Command::Look);
 }
 
-/// As [`look`], from the beginning: PipeWire may have been started anew. To be called when no camera is open by the old
-/// connection any more.
+/// As [`look`], from the beginning: PipeWire may have been started anew.
 pub fn look_again() {
     SEARCH.begin(Command::Again);
 }
@@ -30,14 +32,26 @@ pub fn known() -> Cameras {
     SEARCH.seen.lock().unwrap().known.clone()
 }
 
+/// A camera that is there.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub device: gst::Device,
+    /// It is opened by this connection, which has to be kept until it is closed.
+    pub remote: Option<Remote>,
+}
+
+/// A connection to PipeWire. GStreamer knows one by the number of its descriptor: that must not be given to the next one
+/// while anything is open by this one.
+pub type Remote = Arc<OwnedFd>;
+
 /// The camera of this name; none before it is known which there are.
-pub fn find(name: &str) -> Result<Option<gst::Device>, CameraError> {
+pub fn find(name: &str) -> Result<Option<Found>, CameraError> {
     let seen = SEARCH.seen.lock().unwrap();
     match &seen.known {
         Cameras::Unknown => Ok(None),
         Cameras::Failed { reason } => Err(reason.clone()),
         Cameras::Found(_) => match seen.devices.get(name) {
-            Some(device) => Ok(Some(device.clone())),
+            Some(device) => Ok(Some(Found { device: device.clone(), remote: seen.remote.clone() })),
             None => Err(CameraError::NotFound),
         },
     }
@@ -68,6 +82,7 @@ struct Search {
 struct Seen {
     known: Cameras,
     devices: HashMap<String, gst::Device>,
+    remote: Option<Remote>,
     /// It is being found out.
     is_looking: bool,
     followers: Vec<Weak<Follower>>,
@@ -114,12 +129,12 @@ fn run(inbox: &mpsc::Receiver<Command>, changes: &mpsc::Sender<Command>, seen: &
             providers = None;
             match Providers::start(changes) {
                 Ok(started) => providers = Some(started),
-                Err(reason) => show(seen, Cameras::Failed { reason }, HashMap::new()),
+                Err(reason) => show(seen, Cameras::Failed { reason }, HashMap::new(), None),
             }
         }
         if let Some(providers) = &providers {
             let (names, devices) = named(providers.devices());
-            show(seen, Cameras::Found(names), devices);
+            show(seen, Cameras::Found(names), devices, providers.remote.clone());
         }
         if command != Command::Changed {
             seen.lock().unwrap().is_looking = false;
@@ -127,14 +142,21 @@ fn run(inbox: &mpsc::Receiver<Command>, changes: &mpsc::Sender<Command>, seen: &
     }
 }
 
-fn show(seen: &Mutex<Seen>, known: Cameras, devices: HashMap<String, gst::Device>) {
+fn show(
+    seen: &Mutex<Seen>,
+    known: Cameras,
+    devices: HashMap<String, gst::Device>,
+    remote: Option<Remote>,
+) {
     let mut seen = seen.lock().unwrap();
     let is_old = |(name, device)| seen.devices.get(name).is_some_and(|old| is_same(old, device));
-    if seen.known == known && devices.iter().all(is_old) {
+    let is_news = seen.known != known || !devices.iter().all(is_old);
+    // The same camera by another connection is no news, and the old one is of no use.
+    (seen.known, seen.devices, seen.remote) = (known, devices, remote);
+    if !is_news {
         return;
     }
-    tracing::debug!("cameras: {known:?}");
-    (seen.known, seen.devices) = (known, devices);
+    tracing::debug!("cameras: {:?}", seen.known);
     seen.followers.retain(|follower| follower.strong_count() > 0);
     let followers = seen.followers.clone();
     drop(seen);
@@ -148,8 +170,8 @@ struct Providers {
     started: Vec<gst::DeviceProvider>,
     /// Whether all of them could be started. PipeWire may come later than Headwater.
     is_whole: bool,
-    /// Every camera is opened by this connection.
-    _remote: Option<OwnedFd>,
+    /// Every camera of PipeWire is opened by this connection.
+    remote: Option<Remote>,
 }
 
 impl Providers {
@@ -162,14 +184,15 @@ impl Providers {
             Err(PortalError::Failed { message }) if is_sandboxed => {
                 return Err(CameraError::Failed { message });
             }
-            Err(_) => None,
+            Err(_) => own_connection(),
         };
+        let remote = remote.map(Arc::new);
         let names: &[&str] = match is_sandboxed {
             true => &["pipewiredeviceprovider"],
             false => &["pipewiredeviceprovider", "v4l2deviceprovider"],
         };
-        let started: Vec<_> = names.iter().filter_map(|name| start(name, remote.as_ref(), changes)).collect();
-        Ok(Self { is_whole: started.len() == names.len(), started, _remote: remote })
+        let started: Vec<_> = names.iter().filter_map(|name| start(name, remote.as_deref(), changes)).collect();
+        Ok(Self { is_whole: started.len() == names.len(), started, remote })
     }
 
     fn is_whole(&self) -> bool {
@@ -189,6 +212,14 @@ impl Drop for Providers {
             provider.stop();
         }
     }
+}
+
+/// The connection that a program has that no portal looks after, at the place that PipeWire looks itself. The one that
+/// GStreamer would make is one for all, and stays the one to a PipeWire that is gone as long as anything hangs by it.
+fn own_connection() -> Option<OwnedFd> {
+    let folder = env::var_os("PIPEWIRE_RUNTIME_DIR").or_else(|| env::var_os("XDG_RUNTIME_DIR"));
+    let name = env::var_os("PIPEWIRE_REMOTE").unwrap_or_else(|| "pipewire-0".into());
+    UnixStream::connect(PathBuf::from(folder?).join(name)).ok().map(OwnedFd::from)
 }
 
 fn start(

@@ -4,6 +4,7 @@ use crate::players::{self, seconds};
 use crate::program::{Home, PATIENCE, Program, Running, Stream, config, shared};
 use crate::rtsp::{Client, Transport, lost, steps};
 use crate::slate::light;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -15,21 +16,31 @@ const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
 struct PipeWire {
     folder: tempfile::TempDir,
     /// Ended with it.
-    _processes: Vec<Running>,
+    processes: Vec<Running>,
 }
 
 impl PipeWire {
     fn start() -> Self {
-        let mut started = Self { folder: tempfile::tempdir().unwrap(), _processes: vec![] };
-        let pipewire = started.process(&mut Command::new("pipewire"));
+        let mut new = Self { folder: tempfile::tempdir().unwrap(), processes: vec![] };
+        new.begin();
+        new
+    }
+
+    fn begin(&mut self) {
+        let pipewire = self.process(&mut Command::new("pipewire"));
         // Whoever connects the programs ends where there is nobody to connect them by.
-        let (socket, asked) = (started.path().join("pipewire-0"), Instant::now());
-        while !socket.exists() {
+        let (socket, asked) = (self.path().join("pipewire-0"), Instant::now());
+        while UnixStream::connect(&socket).is_err() {
             assert!(asked.elapsed() < PATIENCE, "PipeWire does not start");
             thread::sleep(Duration::from_millis(10));
         }
-        started._processes = vec![pipewire, started.process(&mut Command::new("wireplumber"))];
-        started
+        self.processes = vec![pipewire, self.process(&mut Command::new("wireplumber"))];
+    }
+
+    /// As after a crash of it, or an update: who was connected has to connect again.
+    fn begin_anew(&mut self) {
+        self.processes.clear();
+        self.begin();
     }
 
     fn path(&self) -> &Path {
@@ -138,6 +149,28 @@ fn a_camera_that_comes_later_is_found() {
     let address = program.address("desk");
     let reader = Client::connect(&address).play(Transport::Tcp);
     reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+    reader.leave();
+    program.stop();
+}
+
+#[test]
+fn a_camera_is_found_again_after_pipewire_was_started_anew() {
+    let _turn = shared();
+    let mut pipewire = PipeWire::start();
+    let desk = pipewire.camera("Desk", "white", YUY2);
+    let mut program = pipewire.serve(&[camera("desk", "Desk")]);
+    let address = program.address("desk");
+    let reader = Client::connect(&address).play(Transport::Tcp);
+    reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+    let before = program.log().len();
+    pipewire.begin_anew();
+    drop(desk);
+    let _desk = pipewire.camera("Desk", "white", YUY2);
+    program.wait_for_log("desk: live", before);
+    reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+    let bright = light(&address);
+    assert!(bright > 200.0, "light {bright:.1}");
+    assert_eq!(lost(&reader.packets()), 0);
     reader.leave();
     program.stop();
 }

@@ -9,10 +9,10 @@
 use super::apart::Apart;
 use super::entry::{Line, put_on_line, swallow_end};
 use super::{Event, Notify};
+use crate::engine::cameras::Remote;
 use crate::engine::elements::make;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
-use std::os::fd::OwnedFd;
 
 /// Where the decoder is ready while the state is still changed, the bin stops half way.
 const STATES: [gst::State; 3] = [gst::State::Paused, gst::State::Playing, gst::State::Playing];
@@ -30,9 +30,8 @@ pub struct Capture {
 struct Present {
     number: u64,
     apart: Apart,
-    /// GStreamer knows a connection to PipeWire by the number of its descriptor: it must not be given to the next one
-    /// before this one has ended.
-    remote: Option<OwnedFd>,
+    /// To be kept until it has ended.
+    remote: Option<Remote>,
 }
 
 impl Capture {
@@ -65,13 +64,12 @@ impl Capture {
     }
 
     /// Takes the pictures of this element, in one of these formats where some are given. `remote` is its connection to
-    /// PipeWire, if it has one of its own. Why that fails comes as a
-    /// message; its end is told as [`Event::Ended`].
+    /// PipeWire, if it has one. Why that fails comes as a message; its end is told as [`Event::Ended`].
     pub fn open(
         &mut self,
         source: &gst::Element,
         caps: Option<&gst::Caps>,
-        remote: Option<OwnedFd>,
+        remote: Option<Remote>,
     ) -> Result<(), StreamError> {
         self.close();
         let number = self.next;

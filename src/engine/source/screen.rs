@@ -149,7 +149,7 @@ impl Screen {
         // It has few buffers, and the last picture is kept.
         source.set_property("always-copy", true);
         // Not in the memory of a graphics card.
-        self.capture.open(&source, Some(&gst::Caps::builder("video/x-raw").build()), Some(remote))
+        self.capture.open(&source, Some(&gst::Caps::builder("video/x-raw").build()), Some(remote.into()))
     }
 }
 

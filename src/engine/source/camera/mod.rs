@@ -5,7 +5,7 @@ mod choice;
 use super::capture::Capture;
 use super::{Event, Notify};
 use crate::config::{CameraSource, Rendition};
-use crate::engine::cameras::{self, Following};
+use crate::engine::cameras::{self, Following, Found};
 use crate::engine::state::{CameraError, StreamError};
 use gst::prelude::*;
 
@@ -62,7 +62,7 @@ impl Camera {
             (true, None) => self.open(),
             // What it does once it is unplugged differs by its driver.
             (true, Some(open)) => match self.find()? {
-                Some(device) if !cameras::is_same(open, &device) => Err(self.error(CameraError::NotFound)),
+                Some(found) if !cameras::is_same(open, &found.device) => Err(self.error(CameraError::NotFound)),
                 _ => Ok(()),
             },
             (false, _) => Ok(()),
@@ -86,19 +86,19 @@ impl Camera {
         self.error(reason_of(error))
     }
 
-    fn find(&self) -> Result<Option<gst::Device>, StreamError> {
+    fn find(&self) -> Result<Option<Found>, StreamError> {
         cameras::find(&self.name).map_err(|reason| self.error(reason))
     }
 
     /// Opens the camera, once it is known which there are.
     fn open(&mut self) -> Result<(), StreamError> {
-        let Some(device) = self.find()? else { return Ok(()) };
+        let Some(Found { device, remote }) = self.find()? else { return Ok(()) };
         let source = device.create_element(Some("camera")).map_err(StreamError::internal)?;
         keep_to_target(&source);
         let caps = device.caps().and_then(|caps| choice::choose(&caps, &self.rendition));
         tracing::debug!("{}: {caps:?}", self.name);
         self.device = Some(device);
-        self.capture.open(&source, caps.as_ref(), None)
+        self.capture.open(&source, caps.as_ref(), remote)
     }
 
     fn error(&self, reason: CameraError) -> StreamError {
