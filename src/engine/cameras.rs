@@ -142,12 +142,7 @@ fn run(inbox: &mpsc::Receiver<Command>, changes: &mpsc::Sender<Command>, seen: &
     }
 }
 
-fn show(
-    seen: &Mutex<Seen>,
-    known: Cameras,
-    devices: HashMap<String, gst::Device>,
-    remote: Option<Remote>,
-) {
+fn show(seen: &Mutex<Seen>, known: Cameras, devices: HashMap<String, gst::Device>, remote: Option<Remote>) {
     let mut seen = seen.lock().unwrap();
     let is_old = |(name, device)| seen.devices.get(name).is_some_and(|old| is_same(old, device));
     let is_news = seen.known != known || !devices.iter().all(is_old);
@@ -191,7 +186,8 @@ impl Providers {
             true => &["pipewiredeviceprovider"],
             false => &["pipewiredeviceprovider", "v4l2deviceprovider"],
         };
-        let started: Vec<_> = names.iter().filter_map(|name| start(name, remote.as_deref(), changes)).collect();
+        let started: Vec<_> =
+            names.iter().filter_map(|name| start(name, remote.as_deref(), changes)).collect();
         Ok(Self { is_whole: started.len() == names.len(), started, remote })
     }
 

@@ -210,6 +210,14 @@ impl Engine {
         self.server().remove_reader(reader, keep_away);
     }
 
+    /// Ends what somebody sends into a stream. With a period its user at its address is kept away for so long, or
+    /// everybody there where it did not log in.
+    pub fn remove_publisher(&self, stream: &Stream, keep_away: Option<Duration>) {
+        if let Some(publication) = stream.ingest().current() {
+            self.server().remove_publisher(&publication, keep_away);
+        }
+    }
+
     /// Those who are kept away, as [`KeptAway`].
     pub fn kept_away(&self) -> gio::ListModel {
         self.server().kept_away().list().clone().upcast()

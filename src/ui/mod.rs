@@ -16,6 +16,7 @@ mod preview;
 mod preview_frame;
 mod problem_row;
 mod readers_question;
+mod send_away;
 mod sound_meter;
 mod stream_card;
 mod stream_page;

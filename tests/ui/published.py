@@ -58,11 +58,37 @@ def what_is_sent_is_seen_and_who_sends_is_named(window):
     window.find("Waiting")
 
 
+def who_sends_is_sent_away(window):
+    address = login(window.address("/live"), "guest", window.password("guest"))
+    sender = sends(address)
+    window.find("“guest” is sending from 127.0.0.1")
+    # A menu needs its button in view.
+    window.go_to("Menu of guest at 127.0.0.1", "toggle button")
+    window.choose("Menu of guest at 127.0.0.1", 1)
+    assert sender.wait(timeout=20) != 0, "it went on sending"
+    window.find("“guest at 127.0.0.1” removed, and kept away")
+    window.find("Nobody is sending")
+    again = sends(address)
+    assert again.wait(timeout=20) != 0, "it was not kept away"
+
+
 def the_right_is_given_to_another_and_to_anyone(window):
     window.press("ann")
     wait_for("ann's right", lambda: access(window)["publish"] == ["guest", "ann"])
     window.choose_in("Who Can Send", 0, "Anyone")
     wait_for("everybody's right", lambda: access(window)["publish"] == "anyone")
+
+
+def the_table_of_rights_has_both(window):
+    window.key("ctrl+comma")
+    window.press("Rights")
+    window.find("Live: Sending")
+    for name in ("ann may watch Live", "Anyone may send Live"):
+        window.go_to(name, "check box")
+        window.key("space")
+    wait_for("who may watch", lambda: access(window)["read"] == ["ann"])
+    wait_for("who may send", lambda: access(window)["publish"] == ["ann"])
+    window.key("Escape")
 
 
 def main():
@@ -71,7 +97,9 @@ def main():
         [
             it_waits_from_the_first_and_only_who_may_can_send,
             what_is_sent_is_seen_and_who_sends_is_named,
+            who_sends_is_sent_away,
             the_right_is_given_to_another_and_to_anyone,
+            the_table_of_rights_has_both,
         ],
         is_story=True,
     )

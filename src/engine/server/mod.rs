@@ -36,8 +36,8 @@ pub use refusals::Refusal;
 use super::LocalAddresses;
 use super::clock::TimeLine;
 use super::feed::Feed;
-use super::ingest::Ingest;
-use super::state::{LockOut, LockOuts, RefusalReason, ServerError};
+use super::ingest::{Ingest, Publication};
+use super::state::{LockOut, LockOuts, Publisher, RefusalReason, ServerError};
 use crate::config::{AddressRules, Config, Listen, ReaderTransport, ServerConfig, StreamConfig};
 use auth::Auth;
 use connections::{Connections, News};
@@ -475,6 +475,22 @@ impl Server {
         self.send_away(|other| other == reader, vec![]);
     }
 
+    /// Ends what somebody sends, and keeps its user at its address away for so long, or everybody there where it did not
+    /// log in.
+    pub fn remove_publisher(&self, publication: &Publication, keep_away: Option<Duration>) {
+        if let Some(period) = keep_away {
+            let Publisher { address, user, .. } = &publication.publisher;
+            self.kept_away.keep_away(address, user, period);
+        }
+        let (pool, server, session) =
+            (self.sessions.clone(), self.server.clone(), publication.session.clone());
+        blocking::unblock(move || {
+            let client = client_of(&server, &session);
+            Leaving { session, client }.end(&pool, &server);
+        })
+        .detach();
+    }
+
     fn leaving(&self, whom: impl Fn(&Reader) -> bool) -> Vec<Leaving> {
         self.readers
             .list()
@@ -573,7 +589,24 @@ fn accept_from(socket: &gio::Socket, server: &RTSPServer, connections: &Rc<Conne
     source.replace(Some(accepts));
 }
 
-/// A reader that is sent away.
+/// The client that a session belongs to, as long as it is connected.
+fn client_of(server: &RTSPServer, session: &str) -> Option<RTSPClient> {
+    let is_of = |client: &RTSPClient| {
+        let mut found = false;
+        client.session_filter(Some(&mut |_, of| {
+            found |= of.sessionid().is_some_and(|id| id == session);
+            RTSPFilterResult::Keep
+        }));
+        found
+    };
+    let refer = |_: &RTSPServer, client: &RTSPClient| match is_of(client) {
+        true => RTSPFilterResult::Ref,
+        false => RTSPFilterResult::Keep,
+    };
+    server.client_filter(Some(&mut { refer })).into_iter().next()
+}
+
+/// Somebody who is sent away.
 struct Leaving {
     session: String,
     client: Option<RTSPClient>,

@@ -1,7 +1,8 @@
-//! Who may watch what, all of it at once: a table with a row for each stream and a column for each user.
+//! Who may watch what, and send, all of it at once: a table with a row for each stream and a column for each user. A
+//! stream that is published has a second row.
 
 use super::super::toasts;
-use crate::config::{Config, Readers};
+use crate::config::{Access, Config, Readers, Source, StreamConfig};
 use crate::control::Control;
 use crate::i18n::{gettext, gettext_f};
 use adw::prelude::*;
@@ -12,8 +13,34 @@ use std::cell::{Cell, OnceCell, RefCell};
 /// Letters of a user's name above its column; the whole name is in the tooltip.
 const NAME_LENGTH: i32 = 10;
 
-/// The checks of one stream.
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Watch,
+    Send,
+}
+
+impl Right {
+    /// Those that a stream has.
+    fn of(stream: &StreamConfig) -> &'static [Self] {
+        match stream.source {
+            Source::Published(_) => &[Self::Watch, Self::Send],
+            _ => &[Self::Watch],
+        }
+    }
+
+    fn given(self, access: &mut Access) -> &mut Readers {
+        match self {
+            Self::Watch => &mut access.read,
+            Self::Send => access.publish.get_or_insert(Readers::Users(vec![])),
+        }
+    }
+}
+
+/// The checks of one right to a stream.
 pub struct Row {
+    stream: String,
+    right: Right,
     anyone: gtk::CheckButton,
     users: Vec<gtk::CheckButton>,
 }
@@ -21,16 +48,19 @@ pub struct Row {
 /// What the table has rows and columns for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Id and name.
-    streams: Vec<(String, String)>,
+    /// Id and name of the stream, and the right to it.
+    rows: Vec<(String, String, Right)>,
     users: Vec<String>,
 }
 
 impl Shape {
     fn of(config: &Config) -> Self {
-        let streams = config.streams.iter().map(|stream| (stream.id.clone(), stream.name.clone()));
+        let rights = |stream: &StreamConfig| {
+            let (id, name) = (stream.id.clone(), stream.name.clone());
+            Right::of(stream).iter().map(move |right| (id.clone(), name.clone(), *right))
+        };
         Self {
-            streams: streams.collect(),
+            rows: config.streams.iter().flat_map(rights).collect(),
             users: config.users.iter().map(|user| user.name.clone()).collect(),
         }
     }
@@ -138,38 +168,36 @@ impl RightsPage {
         }
 
         let mut rows = Vec::new();
-        for (line, (id, stream)) in (1..).zip(&shape.streams) {
-            let name = gtk::Label::builder().label(stream).xalign(0.0).hexpand(true).tooltip_text(stream);
+        for (line, (id, stream, right)) in (1..).zip(&shape.rows) {
+            let words = Words::of(*right, stream);
+            let name =
+                gtk::Label::builder().label(&words.row).xalign(0.0).hexpand(true).tooltip_text(&words.row);
             let name =
                 name.ellipsize(gtk::pango::EllipsizeMode::End).width_chars(8).max_width_chars(30).build();
             let size = row();
             size.add_widget(&name);
             imp.streams.attach(&name, 0, line, 1, 1);
-            // Translators: {stream} is the name of a stream.
-            let label = gettext_f("Anyone may watch {stream}", &[("stream", stream)]);
-            let (page, of) = (self.downgrade(), id.clone());
-            let anyone = self.check(&label, move |may| {
+            let (page, of, right) = (self.downgrade(), id.clone(), *right);
+            let anyone = self.check(&words.anyone, move |may| {
                 if let Some(page) = page.upgrade() {
-                    glib::spawn_future_local(page.let_anyone(of.clone(), may));
+                    glib::spawn_future_local(page.let_anyone(of.clone(), right, may));
                 }
             });
             size.add_widget(&anyone);
             imp.streams.attach(&anyone, 1, line, 1, 1);
             let mut users = Vec::new();
             for (column, user) in (0..).zip(&shape.users) {
-                // Translators: {user} is the name of a user, {stream} that of a stream.
-                let label = gettext_f("{user} may watch {stream}", &[("user", user), ("stream", stream)]);
                 let (page, of, who) = (self.downgrade(), id.clone(), user.clone());
-                let check = self.check(&label, move |may| {
+                let check = self.check(&words.user(user), move |may| {
                     if let Some(page) = page.upgrade() {
-                        glib::spawn_future_local(page.let_user(of.clone(), who.clone(), may));
+                        glib::spawn_future_local(page.let_user(of.clone(), right, who.clone(), may));
                     }
                 });
                 imp.users.attach(&check, column, line, 1, 1);
                 size.add_widget(&check);
                 users.push(check);
             }
-            rows.push(Row { anyone, users });
+            rows.push(Row { stream: id.clone(), right, anyone, users });
         }
         imp.rows.replace(rows);
     }
@@ -189,45 +217,83 @@ impl RightsPage {
     fn show_rights(&self, config: &Config) {
         let imp = self.imp();
         imp.filling.set(true);
-        for (row, stream) in imp.rows.borrow().iter().zip(&config.streams) {
-            let readers = match &stream.access.read {
+        for row in imp.rows.borrow().iter() {
+            let Some(mut access) = config.stream(&row.stream).map(|stream| stream.access.clone()) else {
+                continue;
+            };
+            let readers = match row.right.given(&mut access) {
                 Readers::Anyone => None,
                 Readers::Users(readers) => Some(readers),
             };
             row.anyone.set_active(readers.is_none());
             for (check, user) in row.users.iter().zip(&config.users) {
-                let may = readers.is_some_and(|readers| readers.contains(&user.name));
+                let may = readers.as_ref().is_some_and(|readers| readers.contains(&user.name));
                 check.set_active(may);
-                // At least one has to be able to watch.
-                check.set_sensitive(!may || readers.is_some_and(|readers| readers.len() > 1));
+                // There has to be at least one.
+                check.set_sensitive(!may || readers.as_ref().is_some_and(|readers| readers.len() > 1));
             }
         }
         imp.filling.set(false);
     }
 
     /// Lets in anyone, or the first user, to whom others can be added.
-    async fn let_anyone(self, id: String, may: bool) {
-        self.change(&id, |readers, users| match users.first() {
+    async fn let_anyone(self, id: String, right: Right, may: bool) {
+        self.change(&id, right, |readers, users| match users.first() {
             Some(first) if !may => readers.allow(first, true),
             _ => *readers = Readers::Anyone,
         })
         .await;
     }
 
-    async fn let_user(self, id: String, user: String, may: bool) {
-        self.change(&id, |readers, _| readers.allow(&user, may)).await;
+    async fn let_user(self, id: String, right: Right, user: String, may: bool) {
+        self.change(&id, right, |readers, _| readers.allow(&user, may)).await;
     }
 
-    async fn change(&self, id: &str, edit: impl FnOnce(&mut Readers, &[String])) {
+    async fn change(&self, id: &str, right: Right, edit: impl FnOnce(&mut Readers, &[String])) {
         let changed = self.control().change(|config| {
             let users: Vec<String> = config.users.iter().map(|user| user.name.clone()).collect();
             if let Some(stream) = config.stream_mut(id) {
-                edit(&mut stream.access.read, &users);
+                edit(right.given(&mut stream.access), &users);
             }
         });
         if let Err(error) = changed.await {
             toasts::say_change_error(self, &error);
             self.show_rights(&self.control().config());
+        }
+    }
+}
+
+/// What a row and its checks are called.
+struct Words {
+    row: String,
+    anyone: String,
+    right: Right,
+    stream: String,
+}
+
+impl Words {
+    fn of(right: Right, stream: &str) -> Self {
+        let named = [("stream", stream)];
+        let (row, anyone) = match right {
+            // Translators: {stream} is the name of a stream.
+            Right::Watch => (stream.to_owned(), gettext_f("Anyone may watch {stream}", &named)),
+            Right::Send => (
+                // Translators: a row of the table of rights; {stream} is the name of a stream that a program sends.
+                gettext_f("{stream}: Sending", &named),
+                // Translators: {stream} is the name of a stream.
+                gettext_f("Anyone may send {stream}", &named),
+            ),
+        };
+        Self { row, anyone, right, stream: stream.to_owned() }
+    }
+
+    fn user(&self, user: &str) -> String {
+        let named = [("user", user), ("stream", self.stream.as_str())];
+        match self.right {
+            // Translators: {user} is the name of a user, {stream} that of a stream.
+            Right::Watch => gettext_f("{user} may watch {stream}", &named),
+            // Translators: {user} is the name of a user, {stream} that of a stream.
+            Right::Send => gettext_f("{user} may send {stream}", &named),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::source_group::button;
 use super::switch_row::SwitchRow;
 use crate::config::{Readers, Source, StreamConfig};
 use crate::i18n::gettext;
-use crate::ui::toasts;
+use crate::ui::{send_away, toasts};
 use crate::words;
 use adw::prelude::*;
 use std::cell::RefCell;
@@ -16,6 +16,8 @@ pub struct PublishGroup {
     pub widget: adw::PreferencesGroup,
     form: Form,
     state: adw::ActionRow,
+    /// Sends away who sends.
+    menu: RefCell<Option<gtk::MenuButton>>,
     /// What sends a file, as a command.
     command: adw::ActionRow,
     /// Whether anyone may send.
@@ -56,6 +58,7 @@ impl PublishGroup {
             widget,
             form: form.clone(),
             state,
+            menu: RefCell::default(),
             command,
             open,
             users: RefCell::default(),
@@ -85,9 +88,23 @@ impl PublishGroup {
 
     /// To be called when somebody begins to send, or ends.
     pub fn show_publisher(&self) {
-        let words = words::publisher(self.form.stream().publisher().as_ref());
+        let publisher = self.form.stream().publisher();
+        let words = words::publisher(publisher.as_ref());
         self.state.set_title(&words.title);
         self.state.set_subtitle(&words.detail.unwrap_or_default());
+        let menu = publisher.map(|publisher| {
+            let form = self.form.clone();
+            let who = words::viewer(&publisher.address, &publisher.user);
+            send_away::menu(&self.state, &who, move |period| {
+                form.control().engine().remove_publisher(&form.stream(), period);
+            })
+        });
+        if let Some(menu) = &menu {
+            self.state.add_suffix(menu);
+        }
+        if let Some(before) = self.menu.replace(menu) {
+            self.state.remove(&before);
+        }
     }
 
     /// To be called when the server can be reached elsewhere.

@@ -2,34 +2,22 @@
 
 use crate::control::Control;
 use crate::engine::Reader;
-use crate::i18n::{gettext, gettext_f};
-use crate::ui::toasts;
+use crate::ui::send_away;
 use crate::words;
 use adw::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
-
-/// As the menu says.
-const KEEP_AWAY: Duration = Duration::from_secs(10 * 60);
 
 /// Follows the reader for as long as it is shown.
 pub fn new(control: &Control, reader: &Reader) -> adw::ExpanderRow {
     let who = words::viewer(&reader.address(), &reader.user());
     let row = adw::ExpanderRow::builder().use_markup(false).title(&who).subtitle_lines(0).build();
-    row.add_suffix(&menu(&who));
-    let actions = gio::SimpleActionGroup::new();
-    for (name, period) in [("remove", None), ("keep-away", Some(KEEP_AWAY))] {
-        let (control, reader, from) = (control.clone(), reader.downgrade(), row.downgrade());
-        let action = gio::ActionEntry::builder(name).activate(move |_: &gio::SimpleActionGroup, _, _| {
-            if let (Some(reader), Some(row)) = (reader.upgrade(), from.upgrade()) {
-                send_away(&control, &reader, period, &row);
-            }
-        });
-        actions.add_action_entries([action.build()]);
-    }
-    row.insert_action_group("viewer", Some(&actions));
-
+    let (control, sent) = (control.clone(), reader.downgrade());
+    row.add_suffix(&send_away::menu(&row, &who, move |period| {
+        if let Some(reader) = sent.upgrade() {
+            control.engine().remove_reader(&reader, period);
+        }
+    }));
     let details = Rc::new(RefCell::new(Vec::new()));
     show(&row, &details, reader);
     let weak = row.downgrade();
@@ -45,34 +33,6 @@ pub fn new(control: &Control, reader: &Reader) -> adw::ExpanderRow {
         }
     });
     row
-}
-
-fn menu(who: &str) -> gtk::MenuButton {
-    let menu = gio::Menu::new();
-    menu.append(Some(&gettext("_Remove")), Some("viewer.remove"));
-    menu.append(Some(&gettext("Remove and _Keep Away for 10 Minutes")), Some("viewer.keep-away"));
-    let button = gtk::MenuButton::builder()
-        .icon_name("view-more-symbolic")
-        .menu_model(&menu)
-        .valign(gtk::Align::Center)
-        .tooltip_text(gettext("Menu"))
-        .css_classes(["flat"])
-        .build();
-    // Translators: {viewer} is an address, or a user at an address.
-    let name = gettext_f("Menu of {viewer}", &[("viewer", who)]);
-    button.update_property(&[gtk::accessible::Property::Label(&name)]);
-    button
-}
-
-fn send_away(control: &Control, reader: &Reader, period: Option<Duration>, row: &adw::ExpanderRow) {
-    control.engine().remove_reader(reader, period);
-    let who = words::viewer(&reader.address(), &reader.user());
-    let sentence = match period {
-        // Translators: {viewer} is an address, or a user at an address.
-        None => gettext_f("“{viewer}” removed", &[("viewer", &who)]),
-        Some(_) => gettext_f("“{viewer}” removed, and kept away", &[("viewer", &who)]),
-    };
-    toasts::say(row, &sentence);
 }
 
 /// A row for each figure that is known; they come one by one, and stay.

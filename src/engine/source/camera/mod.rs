@@ -62,7 +62,9 @@ impl Camera {
             (true, None) => self.open(),
             // What it does once it is unplugged differs by its driver.
             (true, Some(open)) => match self.find()? {
-                Some(found) if !cameras::is_same(open, &found.device) => Err(self.error(CameraError::NotFound)),
+                Some(found) if !cameras::is_same(open, &found.device) => {
+                    Err(self.error(CameraError::NotFound))
+                }
                 _ => Ok(()),
             },
             (false, _) => Ok(()),
