@@ -88,6 +88,8 @@ pub fn make_encode(encoding: &Encoding) -> Result<Encode, StreamError> {
             encoder.set_property_from_str("tune", "zerolatency");
             encoder.set_property_from_str("speed-preset", "veryfast");
             encoder.set_property("key-int-max", key_frame_interval);
+            // In RTP a mark ends a picture; these would be a packet more for each.
+            encoder.set_property("aud", false);
             gst::Caps::builder("video/x-h264").field("profile", "main").field("stream-format", "byte-stream")
         }
         "openh264enc" => {

@@ -4,7 +4,7 @@
 use super::delivery::Delivery;
 use super::shared_media::SharedMedia;
 use super::traffic::Traffics;
-use super::{drain, ffi, publisher, timestamp_guard};
+use super::{drain, ffi, gather, publisher, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::{is_a, make};
 use crate::engine::feed::{Described, Feed};
@@ -164,8 +164,10 @@ fn add_picture(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {
         pay.set_property_from_str("aggregate-mode", "zero-latency");
         pay
     };
-    elements.push(pay);
-    add(bin, &elements)
+    elements.push(pay.clone());
+    add(bin, &elements)?;
+    gather::install(&pay.static_pad("src").expect("a payloader has a source pad"));
+    Ok(())
 }
 
 fn add_sound(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {

@@ -10,6 +10,7 @@ mod digest;
 mod drain;
 mod factory;
 mod ffi;
+mod gather;
 mod goodbye;
 #[cfg(test)]
 mod keep_alive;
