@@ -27,4 +27,5 @@ mod relays;
 mod sessions;
 mod slate;
 mod sound;
+mod time_jumps;
 mod transports;
