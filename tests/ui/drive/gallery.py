@@ -268,6 +268,23 @@ def published(window):
     window.focus("Copy the Command")
 
 
+def sent(window):
+    """Somebody sends, until the window ends."""
+    page_of("Stage")(window)
+    window.choose_in("Who Can Send", 0, "Anyone")
+    clip = os.path.join(TOP, "tests", "data", "bigbuckbunny.mp4")
+    command = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", clip, "-an", "-c", "copy"]
+    window.sender = subprocess.Popen([*command, "-f", "rtsp", "-rtsp_transport", "tcp", window.address("/stage")])
+    window.go_to("Menu of 127.0.0.1", "toggle button")
+
+
+def rights_to_send(window):
+    window.says("Stage", "Waiting")
+    window.key("ctrl+comma")
+    window.press("Rights")
+    window.find("Stage: Sending")
+
+
 def preferences(window):
     cards(window)
     window.key("ctrl+comma")
@@ -425,6 +442,8 @@ PAGES = {
     "stream-clock": (FOLDER, clock),
     "streams-lost": (FOLDER, lambda window: window.says("Clock", "Live")),
     "stream-published": (PUBLISHED, published),
+    "stream-sent": (PUBLISHED, sent),
+    "rights-to-send": (PUBLISHED, rights_to_send),
     "streams-waiting": (PUBLISHED, lambda window: window.says("Stage", "Waiting")),
     "stream-relay": (RELAY, page_of("Yard")),
     "preferences": (CONFIG, preferences),
