@@ -4,6 +4,7 @@
 mod add_dialog;
 mod address_dialog;
 mod alert;
+mod aloud;
 mod camera_row;
 mod direction;
 mod error_text;

@@ -1,5 +1,6 @@
 //! A row below a field that says what is wrong with what is typed there; hidden while nothing is.
 
+use super::aloud;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
 
@@ -68,7 +69,7 @@ impl ProblemRow {
         field.update_state(&[gtk::accessible::State::Invalid(invalid)]);
         let sentence = sentence.unwrap_or_default();
         if !sentence.is_empty() && self.imp().label.label() != sentence {
-            field.announce(sentence, gtk::AccessibleAnnouncementPriority::Medium);
+            aloud::say(field, sentence, gtk::AccessibleAnnouncementPriority::Medium);
         }
         field.update_property(&[gtk::accessible::Property::Description(sentence)]);
         self.imp().label.set_label(sentence);

@@ -27,6 +27,7 @@ pub(super) mod text_row;
 mod transport_group;
 mod user_dialog;
 
+use super::aloud;
 use super::given_address;
 use super::stream_view::{StreamView, look};
 use super::toasts;
@@ -427,7 +428,7 @@ impl StreamPage {
         }
         imp.waiting.set_label(&sentence);
         imp.toolbars.set_reveal_bottom_bars(true);
-        self.announce(&sentence, gtk::AccessibleAnnouncementPriority::Medium);
+        aloud::say(self, &sentence, gtk::AccessibleAnnouncementPriority::Medium);
     }
 
     fn copy_address(&self) {

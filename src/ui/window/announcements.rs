@@ -4,6 +4,7 @@ use super::Window;
 use crate::control::Control;
 use crate::engine::StreamState;
 use crate::i18n::gettext_f;
+use crate::ui::aloud;
 use crate::words;
 use adw::prelude::*;
 use std::cell::RefCell;
@@ -28,7 +29,7 @@ impl Window {
             let what = words.detail.unwrap_or(words.title);
             // Translators: {stream} is the name of a stream, {what} is what happened to it.
             let sentence = gettext_f("{stream}: {what}", &[("stream", &stream.name()), ("what", &what)]);
-            window.announce(&sentence, gtk::AccessibleAnnouncementPriority::Medium);
+            aloud::say(&window, &sentence, gtk::AccessibleAnnouncementPriority::Medium);
         });
     }
 }

@@ -11,6 +11,7 @@ mod viewers;
 
 use super::add_dialog::AddDialog;
 use super::address_dialog::AddressDialog;
+use super::aloud;
 use super::error_text::{open_error, secret_error};
 use super::given_address;
 use super::preferences::Preferences;
@@ -223,7 +224,7 @@ impl Window {
         imp.failure.set_title(title);
         imp.failure.set_description(Some(&glib::markup_escape_text(sentence)));
         imp.pages.set_visible_child_name("failed");
-        self.announce(sentence, gtk::AccessibleAnnouncementPriority::High);
+        aloud::say(self, sentence, gtk::AccessibleAnnouncementPriority::High);
     }
 
     /// Shows what is served, and changes it through `control`. Call once.
@@ -333,7 +334,7 @@ impl Window {
             && !(banner.is_revealed() && banner.title() == *sentence)
         {
             banner.set_title(sentence);
-            self.announce(sentence, gtk::AccessibleAnnouncementPriority::High);
+            aloud::say(self, sentence, gtk::AccessibleAnnouncementPriority::High);
         }
         banner.set_revealed(sentence.is_some());
     }
@@ -350,7 +351,7 @@ impl Window {
         let words = words::server_state(state);
         let ServerState::Failed { reason } = state else {
             if banner.is_revealed() {
-                self.announce(&words.title, gtk::AccessibleAnnouncementPriority::Medium);
+                aloud::say(self, &words.title, gtk::AccessibleAnnouncementPriority::Medium);
             }
             banner.set_revealed(false);
             return;
