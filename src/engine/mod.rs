@@ -329,11 +329,11 @@ impl Engine {
     }
 
     /// A stream that nobody can read, to be looked at before it is added. It ends with what is returned; none where there
-    /// is no thread for it.
-    pub fn try_out(&self, config: &StreamConfig) -> Option<Stream> {
+    /// is no thread for it. `password` is that of its source.
+    pub fn try_out(&self, config: &StreamConfig, password: Option<Password>) -> Option<Stream> {
         let time = self.imp().time.get().expect("set when made").clone();
         let stream = Stream::new(config, time).ok()?;
-        stream.restart(config, self.source_password(config));
+        stream.restart(config, password);
         Some(stream)
     }
 

@@ -35,6 +35,10 @@ def a_pipeline_is_tried_as_it_is_typed_and_added(window):
     window.type("GStreamer Pipeline", "videotestsrc is-live=true ! video/x-raw,width=320,height=240")
     window.gone(MISSPELT)
     wait_for("something to add", lambda: window.is_sensitive("Add"))
+    # What is typed is run only when that is meant.
+    assert all(node.get_name() != "Preview of Pipeline" for node in window.nodes()), "it runs already"
+    window.enter("Show the Picture")
+    window.find("Preview of Pipeline")
     window.press("Add")
     window.says("Pipeline", "Live")
     assert probe(window.address("/pipeline")) == "320,240"

@@ -60,9 +60,10 @@ def what_happens_to_a_stream_and_the_server_is_said_aloud():
     assert not complaints, complaints
 
 
-def a_pattern_is_added_in_two_steps(window):
+def a_pattern_is_seen_and_added_in_two_steps(window):
     window.press("Add Stream")
     window.press("Test Pattern")
+    window.find("Preview of Color Bars")
     window.press("Add")
     window.says("Color Bars", "Live")
     added = window.saved()["streams"][-1]
@@ -348,7 +349,7 @@ def what_is_started_while_it_ends_has_its_window():
 def main():
     in_one_window = [
         a_card_says_what_its_stream_does,
-        a_pattern_is_added_in_two_steps,
+        a_pattern_is_seen_and_added_in_two_steps,
         a_card_says_how_much_is_sent,
         wrong_input_is_marked_as_it_is_typed,
         a_switch_applies_at_once,

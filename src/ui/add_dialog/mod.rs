@@ -1,10 +1,11 @@
 //! Adds a stream: first its kind, then the one thing which that kind needs; name and path are filled in.
 
-mod camera_picker;
 mod kind_button;
 mod protection;
+mod trial;
 
 use super::Window;
+use super::camera_row::CameraRow;
 use super::direction;
 use super::error_text::secret_error;
 use super::password_row;
@@ -19,15 +20,17 @@ use crate::config::{
     Transport, relay_key, suggest_path,
 };
 use crate::control::{ChangeError, Control};
+use crate::engine::Cameras;
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
 use adw::subclass::prelude::*;
-use camera_picker::CameraPicker;
 use glib::subclass::InitializingObject;
 use protection::Protection;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use trial::Trial;
 
 /// What `videotestsrc` draws is as large as it is told to: a common size of cameras.
 const PATTERN_RENDITION: Rendition = Rendition {
@@ -107,6 +110,8 @@ mod imp {
         #[template_child]
         pub password_problem: TemplateChild<ProblemRow>,
         #[template_child]
+        pub trial_group: TemplateChild<adw::PreferencesGroup>,
+        #[template_child]
         pub name_row: TemplateChild<adw::EntryRow>,
         #[template_child]
         pub name_problem: TemplateChild<ProblemRow>,
@@ -120,7 +125,8 @@ mod imp {
         pub protect_row: TemplateChild<adw::SwitchRow>,
 
         pub control: OnceCell<Control>,
-        pub(super) camera: OnceCell<CameraPicker>,
+        pub camera: OnceCell<Rc<CameraRow>>,
+        pub(super) trial: OnceCell<Trial>,
         /// On the engine, which outlives the dialog.
         pub cameras_handler: RefCell<Option<glib::SignalHandlerId>>,
         pub(super) kind: Cell<Kind>,
@@ -297,8 +303,8 @@ mod imp {
     impl AdwDialogImpl for AddDialog {
         fn closed(&self) {
             self.parent_closed();
-            if let Some(camera) = self.camera.get() {
-                camera.close();
+            if let Some(trial) = self.trial.get() {
+                trial.close();
             }
             if let (Some(handler), Some(control)) = (self.cameras_handler.take(), self.control.get()) {
                 control.engine().disconnect(handler);
@@ -318,12 +324,21 @@ impl AddDialog {
         let dialog: Self = glib::Object::new();
         assert!(dialog.imp().control.set(control.clone()).is_ok(), "a dialog is made once");
         let weak = dialog.downgrade();
-        let camera = CameraPicker::new(&dialog.imp().camera_group, control, move || {
+        let camera = CameraRow::new(control.engine(), move |_| {
             if let Some(dialog) = weak.upgrade() {
                 dialog.fill_in();
             }
         });
+        dialog.imp().camera_group.add(&camera.row);
         assert!(dialog.imp().camera.set(camera).is_ok(), "a dialog is made once");
+        let weak = dialog.downgrade();
+        let trial = Trial::new(&dialog.imp().trial_group, control, move || {
+            if let Some(dialog) = weak.upgrade() {
+                let (stream, password) = (dialog.candidate().0, dialog.typed_password());
+                dialog.trial().show(Some(&stream), password.as_ref());
+            }
+        });
+        assert!(dialog.imp().trial.set(trial).is_ok(), "a dialog is made once");
         let weak = dialog.downgrade();
         let handler = control.engine().connect_cameras_notify(move |_| {
             if let Some(dialog) = weak.upgrade().filter(|dialog| dialog.imp().kind.get() == Kind::Camera) {
@@ -368,7 +383,8 @@ impl AddDialog {
             Kind::Published => gettext("Sent by a Program"),
         });
         imp.camera_group.set_visible(kind == Kind::Camera);
-        imp.source_group.set_visible(kind != Kind::Camera);
+        imp.source_group.set_visible(!matches!(kind, Kind::Camera | Kind::Published));
+        imp.trial_group.set_visible(!matches!(kind, Kind::Screen | Kind::Published));
         imp.protect_row.set_sensitive(!kind.is_private());
         if kind.is_private() {
             imp.protect_row.set_active(true);
@@ -409,7 +425,7 @@ impl AddDialog {
     fn fill_in(&self) {
         let imp = self.imp();
         if imp.kind.get() == Kind::Camera {
-            self.camera().choose_first();
+            self.choose_camera();
         }
         imp.filling.set(true);
         if !imp.name_typed.get() {
@@ -445,17 +461,53 @@ impl AddDialog {
         is_needed.then(|| Protection::new(self.control()))
     }
 
-    fn camera(&self) -> &CameraPicker {
+    fn camera(&self) -> &CameraRow {
         self.imp().camera.get().expect("set when the dialog is made")
+    }
+
+    fn trial(&self) -> &Trial {
+        self.imp().trial.get().expect("set when the dialog is made")
+    }
+
+    /// Chooses the first camera where none is chosen, or where the one that was is not there any more.
+    fn choose_camera(&self) {
+        let engine = self.control().engine();
+        engine.look_for_cameras();
+        let name = self.camera().name();
+        let first = match engine.cameras() {
+            Cameras::Found(names) if !names.contains(&name) => names.into_iter().next().unwrap_or_default(),
+            _ => name,
+        };
+        self.camera().show(&first);
     }
 
     fn check(&self) {
         let (stream, problems) = self.candidate();
-        match self.imp().kind.get() {
-            Kind::Camera => self.camera().look_at(&stream),
-            _ => self.camera().close(),
-        }
+        self.try_out(&stream, &problems);
         self.show_problems(&problems);
+    }
+
+    /// Shows what would be added, as far as that can be told.
+    fn try_out(&self, stream: &StreamConfig, problems: &[Problem]) {
+        let is_of_source = |problem: &Problem| {
+            !matches!(problem.field, Field::Stream { field: StreamField::Name | StreamField::Path, .. })
+        };
+        let is_whole = !problems.iter().any(is_of_source) && self.login_problem().is_none();
+        let (stream, password) = (is_whole.then_some(stream), self.typed_password());
+        match self.imp().kind.get() {
+            Kind::Pattern | Kind::File => self.trial().show(stream, None),
+            Kind::Camera => self.trial().show(stream.filter(|_| !self.camera().name().is_empty()), None),
+            Kind::Relay | Kind::Custom => self.trial().offer(stream, password.as_ref()),
+            // The desktop asks what to share, and shows it; and there is nothing yet that was sent.
+            Kind::Screen | Kind::Published => self.trial().close(),
+        }
+    }
+
+    /// That of the other stream.
+    fn typed_password(&self) -> Option<Password> {
+        let imp = self.imp();
+        let typed = imp.password_row.text();
+        (imp.kind.get() == Kind::Relay && !typed.is_empty()).then(|| Password::from(typed.as_str()))
     }
 
     fn suggested_name(&self) -> String {
@@ -597,6 +649,7 @@ impl AddDialog {
     fn mark_pipeline(&self, sentence: &str) {
         let imp = self.imp();
         imp.pipeline_problem.mark(&*imp.pipeline_row, Some(sentence));
+        self.trial().offer(None, None);
         self.action_set_enabled("add.add", false);
     }
 
@@ -648,7 +701,7 @@ impl AddDialog {
             return toasts::say(&*self.imp().toasts, &secret_error(&error));
         }
         // Some cameras can be opened once only.
-        self.camera().close();
+        self.trial().close();
         let id = stream.id.clone();
         let added = self.control().change(|config| {
             if let Some(protection) = &protection {
