@@ -570,7 +570,8 @@ fn accept_from(socket: &gio::Socket, server: &RTSPServer, connections: &Rc<Conne
             move |socket, condition| {
                 let before = connections.accepted();
                 let _ = RTSPServer::io_func(socket, condition, &server);
-                if connections.accepted() > before {
+                // One that was reset while it waited is no reason to let others wait.
+                if connections.accepted() > before || descriptors::are_left() {
                     return glib::ControlFlow::Continue;
                 }
                 let (again, server, connections) = (socket.clone(), server.clone(), connections.clone());

@@ -3,6 +3,7 @@
 use super::{Healthy, Held, connected_ports, streams, wait_until_gone};
 use crate::program::{Home, PATIENCE, Program, Stream, alone, config};
 use crate::rtsp::{Client, Transport, host};
+use rustix::net::sockopt::set_socket_linger;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -168,6 +169,25 @@ fn requests_that_are_nonsense_are_answered_or_closed() {
     healthy.assert_unharmed();
     Held::wait_for_return(&program, before);
     healthy.leave();
+    program.stop();
+}
+
+#[test]
+fn connections_that_are_reset_before_they_are_taken_in_keep_nobody_waiting() {
+    let _turn = alone();
+    let mut program = Program::start(&[], &[Stream::pattern("lobby", "ball")]);
+    let address = program.address("lobby");
+    // They wait to be taken in, as in a moment in which the server has much to do.
+    program.signal(rustix::process::Signal::STOP);
+    for _ in 0..100 {
+        let socket = connect(&address);
+        set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
+    }
+    program.signal(rustix::process::Signal::CONT);
+    let asked = Instant::now();
+    assert_eq!(Client::connect(&address).describe().status, 200);
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_secs(5), "an answer after {waited:?}");
     program.stop();
 }
 
