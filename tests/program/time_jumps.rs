@@ -68,7 +68,7 @@ fn a_clock_that_is_set_is_noticed_by_nobody() {
         tcp.leave();
         udp.leave();
     }
-    before.map(Reader::leave);
+    before.into_iter().for_each(Reader::leave);
     program.stop();
 }
 

@@ -96,7 +96,7 @@ impl PublishGroup {
             let form = self.form.clone();
             let who = words::viewer(&publisher.address, &publisher.user);
             send_away::menu(&self.state, &who, move |period| {
-                form.control().engine().remove_publisher(&form.stream(), period);
+                form.control().engine().remove_publisher(form.stream(), period);
             })
         });
         if let Some(menu) = &menu {
