@@ -45,12 +45,20 @@ empty = os.path.join(videos.name, "Empty")
 film = os.path.join(videos.name, "Meadow.mp4")
 
 
-def files(window, name):
-    return next(stream for stream in window.saved()["streams"] if stream["name"] == name)["source"]["file"]
-
-
 def stream(window, name):
     return next(stream for stream in window.saved()["streams"] if stream["name"] == name)
+
+
+def files(window, name):
+    return stream(window, name)["source"]["file"]
+
+
+def asked(window, button):
+    """The title and the options of the question that a button asks."""
+    before = len(chooser.asked)
+    window.press(button)
+    wait_for("the question", lambda: len(chooser.asked) > before)
+    return chooser.asked[-1]
 
 
 def reads(url, size):
@@ -80,10 +88,7 @@ def a_folder_is_added_and_said_to_be_empty_until_there_is_something(window):
     window.press("Add Stream")
     window.press("Video File")
     chooser.will_choose(empty)
-    asked = len(chooser.asked)
-    window.press("Choose Folders")
-    wait_for("the question", lambda: len(chooser.asked) > asked)
-    title, options = chooser.asked[-1]
+    title, options = asked(window, "Choose Folders")
     assert title == "Choose Folders" and options["directory"] and options["multiple"], chooser.asked
     window.find("Empty")
     window.press("Add")
@@ -111,10 +116,8 @@ def how_pictures_are_shown_is_set_on_the_page(window):
     wait_for("the folder", lambda: files(window, "Empty")["locations"] == [photos, film, empty])
     # A folder makes place for folders.
     chooser.will_choose()
-    asked = len(chooser.asked)
-    window.press("Replace 2026.05 Lake")
-    wait_for("the question", lambda: len(chooser.asked) > asked)
-    assert chooser.asked[-1][1].get("directory"), chooser.asked[-1]
+    title, options = asked(window, "Replace 2026.05 Lake")
+    assert options.get("directory"), (title, options)
     window.press("Remove Empty")
     window.press("Remove 2026.05 Lake")
     wait_for("the film alone", lambda: files(window, "Empty")["locations"] == [film])
