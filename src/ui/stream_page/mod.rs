@@ -90,6 +90,8 @@ mod imp {
         #[template_child]
         pub menu_button: TemplateChild<gtk::MenuButton>,
         #[template_child]
+        pub menu: TemplateChild<gio::Menu>,
+        #[template_child]
         pub summary: TemplateChild<adw::PreferencesGroup>,
         #[template_child]
         pub settings: TemplateChild<gtk::Box>,
@@ -178,6 +180,17 @@ mod imp {
     }
 
     impl ObjectImpl for StreamPage {
+        fn constructed(&self) {
+            self.parent_constructed();
+            // Only when it is opened: GTK 4.18 never frees a menu that has sections.
+            let menu = self.menu.get();
+            self.menu_button.set_create_popup_func(move |button| {
+                if button.menu_model().is_none() {
+                    button.set_menu_model(Some(&menu));
+                }
+            });
+        }
+
         fn dispose(&self) {
             for (object, handler) in self.followed.take() {
                 object.disconnect(handler);
