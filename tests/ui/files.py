@@ -53,14 +53,6 @@ def files(window, name):
     return stream(window, name)["source"]["file"]
 
 
-def asked(window, button):
-    """The title and the options of the question that a button asks."""
-    before = len(chooser.asked)
-    window.press(button)
-    wait_for("the question", lambda: len(chooser.asked) > before)
-    return chooser.asked[-1]
-
-
 def reads(url, size):
     wait_for(f"{size} in a reader", lambda: probe(url) == size)
 
@@ -88,7 +80,7 @@ def a_folder_is_added_and_said_to_be_empty_until_there_is_something(window):
     window.press("Add Stream")
     window.press("Video File")
     chooser.will_choose(empty)
-    title, options = asked(window, "Choose Folders")
+    [(title, options)] = chooser.questions(lambda: window.press("Choose Folders"))
     assert title == "Choose Folders" and options["directory"] and options["multiple"], chooser.asked
     window.find("Empty")
     window.press("Add")
@@ -116,7 +108,7 @@ def how_pictures_are_shown_is_set_on_the_page(window):
     wait_for("the folder", lambda: files(window, "Empty")["locations"] == [photos, film, empty])
     # A folder makes place for folders.
     chooser.will_choose()
-    title, options = asked(window, "Replace 2026.05 Lake")
+    [(title, options)] = chooser.questions(lambda: window.press("Replace 2026.05 Lake"))
     assert options.get("directory"), (title, options)
     window.press("Remove Empty")
     window.press("Remove 2026.05 Lake")

@@ -59,9 +59,7 @@ def a_file_is_added_through_the_file_chooser(window):
     window.find("None chosen")
     assert not window.is_sensitive("Add"), "there is nothing to add"
     chooser.will_choose()
-    window.press("Choose…")
-    wait_for("the question", lambda: chooser.asked)
-    title, options = chooser.asked[0]
+    [(title, options)] = chooser.questions(lambda: window.press("Choose…"))
     assert title == "Choose Videos or Pictures" and options["multiple"], chooser.asked
     assert options["current_filter"] == ("Videos and Pictures", [(1, "video/*"), (1, "image/*")]), options
     window.find("None chosen")
@@ -108,9 +106,7 @@ def a_file_that_cannot_be_opened_says_so_until_another_is_chosen(window):
     reads(window.address("/night-drive"), "")
     # Whoever thinks better of it keeps what there is.
     chooser.will_choose()
-    asked = len(chooser.asked)
-    window.press("Replace closed.mp4")
-    wait_for("the question", lambda: len(chooser.asked) > asked)
+    chooser.questions(lambda: window.press("Replace closed.mp4"))
     chooser.will_choose(film)
     window.press("Replace closed.mp4")
     window.find("Replace night drive.mp4")

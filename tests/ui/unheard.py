@@ -6,11 +6,10 @@ Needs a display, and dbus-daemon.
 
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 
-from drive.program import PROGRAM, wait_for
+from drive.program import PROGRAM, Window, passes, wait_for
 
 CONFIG = """
 version = 1
@@ -29,42 +28,39 @@ BUS = """<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>E
 </busconfig>"""
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        config, bus, log = (os.path.join(folder, name) for name in ("config.toml", "bus.conf", "log"))
-        for file, text in ((config, CONFIG), (bus, BUS)):
-            with open(file, "w", encoding="utf-8") as opened:
-                opened.write(text)
-        own = {f"XDG_{name}_HOME": os.path.join(folder, name.lower()) for name in ("CONFIG", "STATE", "CACHE", "DATA")}
-        environment = os.environ | own | {"HEADWATER_LOG": "debug", "GSK_RENDERER": "cairo"}
-        for name in ("DBUS_SESSION_BUS_ADDRESS", "AT_SPI_BUS_ADDRESS"):
-            environment.pop(name, None)
-        # An X server tells the address of the accessibility bus of whoever used it before.
-        command = ["dbus-run-session", f"--config-file={bus}", "--", "xvfb-run", "-a", PROGRAM, "--config", config]
-        with open(log, "w", encoding="utf-8") as said:
-            program = subprocess.Popen(command, env=environment, stderr=said, stdout=said, start_new_session=True)
+# An X server tells the address of the accessibility bus of whoever used it before: this one is new.
+COMMAND = "env -u AT_SPI_BUS_ADDRESS dbus-run-session --config-file={} -- xvfb-run -a".split()
+
+
+def a_stream_that_is_lost_does_not_end_a_program_that_nobody_listens_to():
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as bus:
+        bus.write(BUS)
+        bus.flush()
+        window = Window(CONFIG, [word.format(bus.name) for word in COMMAND], HEADWATER_LOG="debug")
+
+        def words():
+            with open(window.log.name, encoding="utf-8") as log:
+                return log.read()
 
         def lost():
-            with open(log, encoding="utf-8") as said:
-                words = said.read()
-            assert program.poll() is None, f"it ended with {program.returncode}"
-            return "garage: Reconnecting" in words and "accessibility bus" in words
+            assert window.program.poll() is None, f"it ended with {window.program.returncode}:\n{words()}"
+            return "garage: Reconnecting" in words() and "accessibility bus" in words()
 
         try:
             wait_for("a lost stream", lost)
             # The main loop still turns, and ends as it should.
-            found = subprocess.run(["pgrep", "-f", f"^{PROGRAM} --config {config}"], capture_output=True, text=True)
-            os.kill(int(found.stdout), signal.SIGTERM)
-            assert program.wait(20) == 0, program.returncode
-        except AssertionError:
-            with open(log, encoding="utf-8") as said:
-                print(said.read(), file=sys.stderr)
-            raise
+            pid = next(pid for pid in window.pids() if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(PROGRAM))
+            os.kill(pid, signal.SIGTERM)
+            assert window.program.wait(20) == 0, window.program.returncode
         finally:
-            if program.poll() is None:
-                os.killpg(program.pid, signal.SIGKILL)
-    print("test a_stream_that_is_lost_does_not_end_a_program_that_nobody_listens_to ... ok")
-    print("test result: ok. 1 passed; 0 failed")
+            for pid in window.pids():
+                os.kill(pid, signal.SIGKILL)
+
+
+def main():
+    passed = passes(a_stream_that_is_lost_does_not_end_a_program_that_nobody_listens_to)
+    print(f"test result: {'ok' if passed else 'FAILED'}. {int(passed)} passed; {int(not passed)} failed")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

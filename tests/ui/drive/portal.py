@@ -8,6 +8,8 @@ import threading
 
 from gi.repository import Gio, GLib
 
+from .program import wait_for
+
 DESKTOP = "headwater-test"
 NAME = "org.freedesktop.impl.portal.desktop.headwater_test"
 PATH = "/org/freedesktop/portal/desktop"
@@ -91,6 +93,13 @@ class FileChooser(Portal):
     def will_choose(self, *paths):
         """The next answer; without a path it is to cancel."""
         self.answers.append(paths)
+
+    def questions(self, ask, number=1):
+        """Those that come when this is done, each with its title and its options."""
+        before = len(self.asked)
+        ask()
+        wait_for("the question", lambda: len(self.asked) >= before + number)
+        return self.asked[before:]
 
     def answer(self, _name, _handle, _app, _parent, title, options):
         self.asked.append((title, options))
