@@ -9,6 +9,7 @@ mod camera_row;
 mod direction;
 mod error_text;
 mod given_address;
+mod late_menu;
 mod password_row;
 mod picture_file;
 mod pipeline_check;

@@ -4,6 +4,7 @@ mod drag;
 mod mute;
 
 use super::given_address;
+use super::late_menu;
 use super::sound_meter::SoundMeter;
 use super::stream_view::{StreamView, look};
 use super::toasts;
@@ -36,6 +37,8 @@ mod imp {
         pub switch: TemplateChild<gtk::Switch>,
         #[template_child]
         pub menu_button: TemplateChild<gtk::MenuButton>,
+        #[template_child]
+        pub menu: TemplateChild<gio::Menu>,
         #[template_child]
         pub address_section: TemplateChild<gio::Menu>,
         #[template_child]
@@ -142,7 +145,7 @@ mod imp {
             self.switched.set(handler).expect("a card is constructed once");
 
             let weak = card.downgrade();
-            self.menu_button.set_create_popup_func(move |_| {
+            late_menu::attach(&self.menu_button, &self.menu, move || {
                 if let Some(card) = weak.upgrade() {
                     card.update_menu();
                 }

@@ -29,6 +29,7 @@ mod user_dialog;
 
 use super::aloud;
 use super::given_address;
+use super::late_menu;
 use super::stream_view::{StreamView, look};
 use super::toasts;
 use super::viewers_page::viewers_group;
@@ -182,13 +183,7 @@ mod imp {
     impl ObjectImpl for StreamPage {
         fn constructed(&self) {
             self.parent_constructed();
-            // Only when it is opened: GTK 4.18 never frees a menu that has sections.
-            let menu = self.menu.get();
-            self.menu_button.set_create_popup_func(move |button| {
-                if button.menu_model().is_none() {
-                    button.set_menu_model(Some(&menu));
-                }
-            });
+            late_menu::attach(&self.menu_button, &self.menu, || ());
         }
 
         fn dispose(&self) {
