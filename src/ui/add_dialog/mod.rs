@@ -17,7 +17,7 @@ use crate::config::{
     Access, CameraSource, Config, CustomSource, Field, FileSource, FrameRate, Link, Media, PATTERNS,
     Password, PatternSource, Place, Problem, PublishedSource, ReaderTransport, Readers, RelaySource,
     Rendition, Scheme, ScreenSource, Size, Slate, Sound, SoundCodec, Source, StreamConfig, StreamField,
-    Transport, relay_key, suggest_path,
+    Transport, suggest_path,
 };
 use crate::control::{ChangeError, Control};
 use crate::engine::Cameras;
@@ -686,12 +686,11 @@ impl AddDialog {
             return self.mark_pipeline(&sentence);
         }
         // The password first: so the stream logs in at once.
-        if stream.password_key().is_some() {
-            let password = Password::from(self.imp().password_row.text().as_str());
-            if let Err(error) = self.control().set_password(&relay_key(&stream.id), password).await {
-                self.action_set_enabled("add.add", true);
-                return toasts::say(&*self.imp().toasts, &secret_error(&error));
-            }
+        if let (Some(key), Some(password)) = (stream.password_key(), self.typed_password())
+            && let Err(error) = self.control().set_password(&key, password).await
+        {
+            self.action_set_enabled("add.add", true);
+            return toasts::say(&*self.imp().toasts, &secret_error(&error));
         }
         let protection = self.protection();
         if let Some(protection) = &protection

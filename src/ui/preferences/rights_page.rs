@@ -35,6 +35,35 @@ impl Right {
             Self::Send => access.publish.get_or_insert(Readers::Users(vec![])),
         }
     }
+
+    /// What its row is called.
+    fn row(self, stream: &str) -> String {
+        match self {
+            Self::Watch => stream.to_owned(),
+            // Translators: a row of the table of rights; {stream} is the name of a stream that a program sends.
+            Self::Send => gettext_f("{stream}: Sending", &[("stream", stream)]),
+        }
+    }
+
+    fn of_anyone(self, stream: &str) -> String {
+        let named = [("stream", stream)];
+        match self {
+            // Translators: {stream} is the name of a stream.
+            Self::Watch => gettext_f("Anyone may watch {stream}", &named),
+            // Translators: {stream} is the name of a stream.
+            Self::Send => gettext_f("Anyone may send {stream}", &named),
+        }
+    }
+
+    fn of_user(self, user: &str, stream: &str) -> String {
+        let named = [("user", user), ("stream", stream)];
+        match self {
+            // Translators: {user} is the name of a user, {stream} that of a stream.
+            Self::Watch => gettext_f("{user} may watch {stream}", &named),
+            // Translators: {user} is the name of a user, {stream} that of a stream.
+            Self::Send => gettext_f("{user} may send {stream}", &named),
+        }
+    }
 }
 
 /// The checks of one right to a stream.
@@ -169,16 +198,15 @@ impl RightsPage {
 
         let mut rows = Vec::new();
         for (line, (id, stream, right)) in (1..).zip(&shape.rows) {
-            let words = Words::of(*right, stream);
-            let name =
-                gtk::Label::builder().label(&words.row).xalign(0.0).hexpand(true).tooltip_text(&words.row);
+            let (right, label) = (*right, right.row(stream));
+            let name = gtk::Label::builder().label(&label).xalign(0.0).hexpand(true).tooltip_text(&label);
             let name =
                 name.ellipsize(gtk::pango::EllipsizeMode::End).width_chars(8).max_width_chars(30).build();
             let size = row();
             size.add_widget(&name);
             imp.streams.attach(&name, 0, line, 1, 1);
-            let (page, of, right) = (self.downgrade(), id.clone(), *right);
-            let anyone = self.check(&words.anyone, move |may| {
+            let (page, of) = (self.downgrade(), id.clone());
+            let anyone = self.check(&right.of_anyone(stream), move |may| {
                 if let Some(page) = page.upgrade() {
                     glib::spawn_future_local(page.let_anyone(of.clone(), right, may));
                 }
@@ -188,7 +216,7 @@ impl RightsPage {
             let mut users = Vec::new();
             for (column, user) in (0..).zip(&shape.users) {
                 let (page, of, who) = (self.downgrade(), id.clone(), user.clone());
-                let check = self.check(&words.user(user), move |may| {
+                let check = self.check(&right.of_user(user, stream), move |may| {
                     if let Some(page) = page.upgrade() {
                         glib::spawn_future_local(page.let_user(of.clone(), right, who.clone(), may));
                     }
@@ -259,41 +287,6 @@ impl RightsPage {
         if let Err(error) = changed.await {
             toasts::say_change_error(self, &error);
             self.show_rights(&self.control().config());
-        }
-    }
-}
-
-/// What a row and its checks are called.
-struct Words {
-    row: String,
-    anyone: String,
-    right: Right,
-    stream: String,
-}
-
-impl Words {
-    fn of(right: Right, stream: &str) -> Self {
-        let named = [("stream", stream)];
-        let (row, anyone) = match right {
-            // Translators: {stream} is the name of a stream.
-            Right::Watch => (stream.to_owned(), gettext_f("Anyone may watch {stream}", &named)),
-            Right::Send => (
-                // Translators: a row of the table of rights; {stream} is the name of a stream that a program sends.
-                gettext_f("{stream}: Sending", &named),
-                // Translators: {stream} is the name of a stream.
-                gettext_f("Anyone may send {stream}", &named),
-            ),
-        };
-        Self { row, anyone, right, stream: stream.to_owned() }
-    }
-
-    fn user(&self, user: &str) -> String {
-        let named = [("user", user), ("stream", self.stream.as_str())];
-        match self.right {
-            // Translators: {user} is the name of a user, {stream} that of a stream.
-            Right::Watch => gettext_f("{user} may watch {stream}", &named),
-            // Translators: {user} is the name of a user, {stream} that of a stream.
-            Right::Send => gettext_f("{user} may send {stream}", &named),
         }
     }
 }
