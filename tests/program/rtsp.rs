@@ -248,13 +248,18 @@ impl Client {
 
     /// Describes the stream and sets up its picture over TCP: the first answer that is no "OK", or the last one.
     pub fn set_up(&mut self) -> u16 {
+        self.set_up_by("RTP/AVP/TCP;unicast;interleaved=0-1")
+    }
+
+    /// As `set_up`, over what this Transport header says.
+    pub fn set_up_by(&mut self, transport: &str) -> u16 {
         let described = self.describe();
         if described.status != 200 {
             return described.status;
         }
         let control = control(&described.body, "video").expect("a picture in the description");
         let track = format!("{}/{control}", self.address.trim_end_matches('/'));
-        let set_up = self.request("SETUP", &track, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n");
+        let set_up = self.request("SETUP", &track, &format!("Transport: {transport}\r\n"));
         set_up.status
     }
 

@@ -1,8 +1,9 @@
 //! What readers leave behind is cleared away, and many of them have room.
 
 use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
-use crate::rtsp::{Client, Transport};
+use crate::rtsp::{Client, Transport, port, udp_pair_at};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +30,13 @@ fn sessions_of_readers_that_vanish_are_cleared_away() {
         let reader = Client::connect(&address).play(transport);
         reader.wait_for("packet", PATIENCE, |_| true);
         reader.vanish();
+    }
+    for _ in 0..5 {
+        // It has thought better of it.
+        let mut client = Client::connect(&address);
+        let (rtp, rtcp) = udp_pair_at(Ipv4Addr::LOCALHOST);
+        let transport = format!("RTP/AVP;unicast;client_port={}-{}", port(&rtp), port(&rtcp));
+        assert_eq!(client.set_up_by(&transport), 200);
     }
     // A session on UDP lives on for 60 s, as the server has told, and its connection for 10 s more.
     let start = Instant::now();

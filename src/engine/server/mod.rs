@@ -749,6 +749,11 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
         move |client, context| {
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
                 seats.take(client, &session);
+                // Also where it never plays. Not for one on TCP: the library then sets a timer when the session is
+                // removed, and ends the process by an assertion where the connection is closed in that moment.
+                if !ffi::interleaved_tracks(context).contains(&true) {
+                    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
+                }
                 let mut begun = begun.lock().unwrap();
                 if !begun.contains(&session) {
                     begun.push(session);
@@ -782,11 +787,6 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
                 let taken = ffi::interleaved_tracks(context);
                 let feed = taken.contains(&true).then(|| (mount.feed.clone(), taken));
-                if feed.is_none() {
-                    // Not for one on TCP: the library then sets a timer when the session is removed, and ends the
-                    // process by an assertion where the connection is closed in that moment.
-                    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
-                }
                 news.playing(&session, feed);
             }
             reports.playing(client, context, &mount.stream, door.auth.user_of(client));
