@@ -1,6 +1,7 @@
 //! Which program reads over which transport and with which scheme: the table of CONTRIBUTING.md is what is tried here.
 
 use crate::network::{Network, SERVER};
+use crate::players::GST_LAUNCH_ENDS;
 use crate::program::{Home, Program, Stream, config, finish, shared, words};
 use std::fs;
 use std::path::Path;
@@ -48,7 +49,7 @@ struct Reader {
     transports: &'static [Transport],
     knows_passwords: bool,
     command: fn(&Target) -> Command,
-    /// A word without which it has read nothing, even where it ends well.
+    /// The word that tells whether it has read, where its exit status does not.
     says: &'static str,
 }
 
@@ -95,7 +96,7 @@ const READERS: &[Reader] = &[
         transports: ALL,
         knows_passwords: true,
         command: gstreamer,
-        says: "",
+        says: GST_LAUNCH_ENDS,
     },
     Reader { name: "mpv", transports: ALL, knows_passwords: true, command: mpv, says: "" },
     Reader { name: "OpenCV", transports: ALL, knows_passwords: true, command: opencv, says: "" },
@@ -126,7 +127,7 @@ fn gstreamer(target: &Target) -> Command {
         Tunnel => target.address.replacen("rtsp", "rtsph", 1),
         Udp | Multicast | Tcp | Rtsps => target.address.clone(),
     };
-    command.args(["-q", "rtspsrc", &format!("location={location}")]);
+    command.args(["rtspsrc", &format!("location={location}")]);
     match target.transport {
         Tunnel => {}
         Multicast => drop(command.arg("protocols=udp-mcast")),
@@ -218,9 +219,10 @@ fn tried(server: &mut Server, reader: &Reader, column: &Column) -> Option<bool> 
         command = network.at_reader(&command);
     }
     let output: Output = finish(command, "");
-    let good = output.status.success() && String::from_utf8_lossy(&output.stdout).contains(reader.says);
+    let said = words(&output);
+    let good = if reader.says.is_empty() { output.status.success() } else { said.contains(reader.says) };
     if !good {
-        eprintln!("{}, {}: {}", reader.name, column.heading, words(&output));
+        eprintln!("{}, {}: {}", reader.name, column.heading, said);
     }
     Some(good)
 }

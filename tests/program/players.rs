@@ -58,7 +58,7 @@ pub fn ffprobe(address: &str, transport: &str) -> String {
 /// GStreamer's rtspsrc: succeeds when so many seconds of pictures at 25 fps were decoded.
 pub fn gstreamer(address: &str, transport: &str) {
     let mut command = Command::new("gst-launch-1.0");
-    command.args(["-q", "rtspsrc", &format!("location={address}"), &format!("protocols={transport}")]);
+    command.args(["rtspsrc", &format!("location={address}"), &format!("protocols={transport}")]);
     if address.starts_with("rtsps") {
         // Nobody but Headwater itself has signed its certificate.
         command.arg("tls-validation-flags=0");
@@ -72,8 +72,14 @@ pub fn gstreamer(address: &str, transport: &str) {
         "!",
         "fakesink",
     ]);
-    silent(command);
+    command.env("LC_ALL", "C.UTF-8");
+    let output = finish(command, "");
+    assert!(words(&output).contains(GST_LAUNCH_ENDS), "{}", words(&output));
 }
+
+/// What gst-launch-1.0 says, without -q, when the pictures that it was to see have come. Its exit status does not tell:
+/// rtspsrc ends the PAUSE that it sends by the TEARDOWN after it, and takes that for an error if it has not sent it yet.
+pub const GST_LAUNCH_ENDS: &str = "Got EOS from element";
 
 pub fn mpv(address: &str, transport: &str) {
     let mut command = Command::new("mpv");
