@@ -263,6 +263,11 @@ impl Client {
         set_up.status
     }
 
+    /// Closes the connection.
+    pub fn hang_up(&self) {
+        self.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
     /// Describes, sets up and plays the picture. Panics where the server refuses.
     pub fn play(self, transport: Transport) -> Reader {
         self.play_range(transport, "")
@@ -371,7 +376,7 @@ impl Reader {
 
     /// Closes the connection, and goes on to receive over UDP.
     pub fn hang_up(&self) {
-        self.client.socket.shutdown(std::net::Shutdown::Both).unwrap();
+        self.client.hang_up();
     }
 
     /// Closes the connection without a word; a session on UDP stays with the server.

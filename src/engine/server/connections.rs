@@ -76,6 +76,8 @@ enum End {
 pub struct News {
     answers: AtomicU32,
     gone: AtomicBool,
+    /// Those that it began, and that have not ended.
+    sessions: Mutex<Vec<String>>,
     playing: Mutex<Option<Playing>>,
 }
 
@@ -91,8 +93,22 @@ struct Playing {
 }
 
 impl News {
+    /// It has set something up in this session, or goes on with it on a connection of its own.
+    pub fn began(&self, session: &str) {
+        let mut sessions = self.sessions.lock().unwrap();
+        if !sessions.iter().any(|known| known == session) {
+            sessions.push(session.to_owned());
+        }
+    }
+
+    /// The sessions that it began, and that had not ended when they were last looked at.
+    pub fn sessions(&self) -> Vec<String> {
+        self.sessions.lock().unwrap().clone()
+    }
+
     /// It plays in this session; `feed` is what it gets over its connection.
     pub fn playing(&self, session: &str, feed: Option<(Arc<Feed>, Taken)>) {
+        self.began(session);
         *self.playing.lock().unwrap() =
             Some(Playing { session: session.to_owned(), publishes: false, feed, pace: None });
     }
@@ -113,7 +129,8 @@ impl News {
         *self.playing.lock().unwrap() = None;
     }
 
-    fn stop_if_one_of(&self, ended: &[String]) {
+    fn forget(&self, ended: &[String]) {
+        self.sessions.lock().unwrap().retain(|session| !ended.contains(session));
         let mut playing = self.playing.lock().unwrap();
         if playing.as_ref().is_some_and(|playing| ended.contains(&playing.session)) {
             *playing = None;
@@ -130,17 +147,16 @@ impl News {
 }
 
 /// The client of a reader on UDP that has closed its connection. Its session lives on; and when that ends, the library
-/// closes its side, but does not let go of the client.
+/// does not let go of the client. It could be told to close it some seconds later (`post-session-timeout`), but ends
+/// the process by an assertion where the client goes away within these.
 #[derive(Debug)]
 struct Leftover {
     client: glib::WeakRef<RTSPClient>,
-    socket: glib::WeakRef<gio::Socket>,
     news: Arc<News>,
     /// Its program or computer knows nothing of the connection any more, and so is not there.
     is_reset: bool,
-    /// How often it was looked at, and how often since the library closed its side.
+    /// How often it was looked at.
     looks: u32,
-    looks_closed: u32,
 }
 
 /// One client's connection.
@@ -153,7 +169,7 @@ struct Connection {
     news: Arc<News>,
     /// How often it was looked at. Unlike time this stands still while the whole process does.
     looks: u32,
-    /// How often it was looked at since it stopped to play.
+    /// How often it was looked at since its last session ended.
     looks_after_session: Option<u32>,
     answers: u32,
     answers_a_second_ago: u32,
@@ -332,7 +348,15 @@ impl Table {
         let is_second = self.looks.is_multiple_of(LOOKS);
         let mut ended_now = Vec::new();
         let (leftovers, sessions) = (&mut self.leftovers, &self.sessions);
-        leftovers.retain_mut(|leftover| !leftover.is_cleared_away(sessions));
+        leftovers.retain(|leftover| !leftover.news.is_gone());
+        leftovers.iter_mut().for_each(|leftover| leftover.look(sessions));
+        if is_second {
+            let settled = leftovers.iter().filter(|leftover| leftover.looks > SETTLED);
+            let clients: Vec<_> = settled.map(|leftover| leftover.client.clone()).collect();
+            // The last reference may end a media, and wait for that.
+            blocking::unblock(move || clients.iter().filter_map(glib::WeakRef::upgrade).for_each(let_go))
+                .detach();
+        }
         let ended = std::mem::take(&mut *self.ended.lock().unwrap());
         self.open.retain_mut(|connection| {
             if connection.news.is_gone() {
@@ -343,16 +367,14 @@ impl Table {
                 // A reader on UDP may close its connection, and its session goes on.
                 leftovers.push(Leftover {
                     client: connection.client.clone(),
-                    socket: connection.socket.clone(),
                     news: connection.news.clone(),
                     is_reset: info.is_some_and(|info| info.state == TcpState::Reset),
                     looks: 0,
-                    looks_closed: 0,
                 });
                 return false;
             };
             if !ended.is_empty() {
-                connection.news.stop_if_one_of(&ended);
+                connection.news.forget(&ended);
             }
             let Some(end) = connection.look(&info, now, is_second) else { return true };
             ended_now.push((connection.clone(), end));
@@ -402,12 +424,15 @@ fn abort(socket: &glib::WeakRef<gio::Socket>) {
     }
 }
 
+/// Lets go of a client whose connection is closed, unless it still has a session.
+fn let_go(client: RTSPClient) {
+    if client.session_filter(None).is_empty() {
+        client.emit_by_name::<()>("closed", &[]);
+    }
+}
+
 impl Leftover {
-    /// Whether nothing more has to be done about it. Does what has to be.
-    fn is_cleared_away(&mut self, sessions: &RTSPSessionPool) -> bool {
-        if self.news.is_gone() {
-            return true;
-        }
+    fn look(&mut self, sessions: &RTSPSessionPool) {
         self.looks += 1;
         if self.is_reset
             && self.looks == SETTLED
@@ -416,19 +441,6 @@ impl Leftover {
             let sessions = sessions.clone();
             blocking::unblock(move || remove_session(&sessions, &playing.session)).detach();
         }
-        self.looks_closed += u32::from(self.socket.upgrade().is_none_or(|socket| socket.is_closed()));
-        if self.looks_closed < SETTLED {
-            return false;
-        }
-        let client = self.client.clone();
-        // The last reference may end a media, and wait for that.
-        blocking::unblock(move || {
-            if let Some(client) = client.upgrade() {
-                client.emit_by_name::<()>("closed", &[]);
-            }
-        })
-        .detach();
-        true
     }
 }
 
@@ -450,9 +462,9 @@ impl Connection {
             return Some(End::Refused(RefusalReason::RequestTooSlow { seconds }));
         }
         let mut playing = self.news.playing.lock().unwrap();
-        self.looks_after_session = match (&*playing, self.looks_after_session) {
-            (Some(_), _) => Some(0),
-            (None, looks) => looks.map(|looks| looks + 1),
+        self.looks_after_session = match self.news.sessions.lock().unwrap().is_empty() {
+            false => Some(0),
+            true => self.looks_after_session.map(|looks| looks + 1),
         };
         if self.looks_after_session.is_some_and(|looks| looks > AFTER_SESSION) {
             return Some(End::Over);

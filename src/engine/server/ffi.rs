@@ -227,9 +227,9 @@ pub fn tcp_info(socket: &gio::Socket) -> Option<TcpInfo> {
     })
 }
 
-/// Which tracks of the session of the SETUP or PLAY that is being handled go over the RTSP connection itself.
+/// Which tracks a PLAY that is being handled sends over the RTSP connection itself.
 pub fn interleaved_tracks(context: &RTSPContext) -> Taken {
-    // SAFETY: while either is handled the context has its session's media, or null; its media and transports are alive
+    // SAFETY: while PLAY is handled the context has its session's media, or null; its media and transports are alive
     // as long, and only read.
     unsafe {
         let media = (*context.to_glib_none().0).sessmedia;

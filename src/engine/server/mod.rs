@@ -75,9 +75,6 @@ const SESSION_CLEANUP: Duration = Duration::from_secs(2);
 const COUNTED: Duration = Duration::from_secs(1);
 /// A connection that has taken nothing for so long is closed by the system, in case that `connections` did not.
 const STALLED: Duration = Duration::from_secs(20);
-/// The connection of a UDP reader whose session has ended is closed after so many seconds, unless it begins another
-/// one. Else those of readers that vanished stay open for ever.
-const CONNECTION_AFTER_SESSION: i32 = 10;
 /// The longest body of a request, in bytes. None that is answered here needs one; a description that is announced
 /// (SDP) has some thousand.
 const LONGEST_BODY: u32 = 64 * 1024;
@@ -621,11 +618,6 @@ impl Leaving {
 
     /// Ends its session, then its connection, if that is open still. Not for the main thread.
     fn end(&self, pool: &RTSPSessionPool, server: &RTSPServer) {
-        if let Some(client) = &self.client {
-            // The timer of a removed session ends the process where the reader closes in that moment; the connection
-            // is closed below in any case.
-            client.set_post_session_timeout(-1);
-        }
         connections::remove_session(pool, &self.session);
         server.client_filter(Some(&mut |_, client| match &self.client {
             Some(leaving) if leaving == client => RTSPFilterResult::Remove,
@@ -743,29 +735,20 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
             answer
         }
     });
-    let begun = Arc::new(Mutex::new(Vec::new()));
     client.connect_setup_request({
-        let (seats, begun) = (door.seats.clone(), begun.clone());
+        let (seats, news) = (door.seats.clone(), news.clone());
         move |client, context| {
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
                 seats.take(client, &session);
-                // Also where it never plays. Not for one on TCP: the library then sets a timer when the session is
-                // removed, and ends the process by an assertion where the connection is closed in that moment.
-                if !ffi::interleaved_tracks(context).contains(&true) {
-                    client.set_post_session_timeout(CONNECTION_AFTER_SESSION);
-                }
-                let mut begun = begun.lock().unwrap();
-                if !begun.contains(&session) {
-                    begun.push(session);
-                }
+                news.began(&session);
             }
         }
     });
     client.connect_closed({
-        let (seats, sessions) = (door.seats.clone(), door.sessions.clone());
+        let (seats, sessions, news) = (door.seats.clone(), door.sessions.clone(), news.clone());
         move |client| {
             seats.forget(readers::client_key(client));
-            let (begun, sessions) = (std::mem::take(&mut *begun.lock().unwrap()), sessions.clone());
+            let (begun, sessions) = (news.sessions(), sessions.clone());
             // The last session of a media ends its pipeline, and waits for that.
             blocking::unblock(move || end_closed(&begun, &sessions)).detach();
         }
@@ -800,7 +783,7 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
 
 /// Ends the sessions of a connection that was closed. The library would keep those on TCP too, until nothing was heard
 /// of them for 60 s. Those on UDP go on.
-fn end_closed(begun: &[glib::GString], sessions: &RTSPSessionPool) {
+fn end_closed(begun: &[String], sessions: &RTSPSessionPool) {
     for session in begun.iter().filter_map(|session| sessions.find(session)) {
         if goodbye::is_on_connection(&session) {
             let _ = sessions.remove(&session);
