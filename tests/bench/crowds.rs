@@ -236,13 +236,10 @@ fn session(address: &str, count: usize) {
     }
 }
 
-/// The long form of the test: other exchanges each time, also over UDP.
+/// The long form of the test: other exchanges each time.
 pub fn mangled(form: Form) -> Vec<Row> {
-    let amount = Amount {
-        exchanges: form.pick(50, usize::MAX),
-        time: Duration::from_secs(form.pick(5, 600)),
-        udp: form.pick(false, true),
-    };
+    let amount =
+        Amount { exchanges: form.pick(50, usize::MAX), time: Duration::from_secs(form.pick(5, 600)) };
     let seed = u64::from(fastrand::u32(..));
     let Outcome { exchanges, answers, packets, lost, pause, control_pause, memory, descriptors, threads } =
         mangled_exchanges::run(seed, &amount);

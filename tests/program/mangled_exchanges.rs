@@ -6,7 +6,9 @@
 mod mutation;
 
 use crate::program::{Home, PATIENCE, Program, Stream, config};
-use crate::rtsp::{Client, Reader, Transport, connect_from, longest_pause, lost, port, udp_pair_at};
+use crate::rtsp::{
+    Client, Credentials, Reader, Scheme, Transport, connect_from, longest_pause, lost, port, udp_pair_at,
+};
 use mutation::{Choices, mutate};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -51,8 +53,6 @@ pub struct Amount {
     pub exchanges: usize,
     /// Then no further one is begun.
     pub time: Duration,
-    /// With those over UDP: their sessions last for a minute when they are left alone.
-    pub udp: bool,
 }
 
 /// What was seen.
@@ -90,10 +90,11 @@ pub fn run(seed: u64, amount: &Amount) -> Outcome {
     };
     let (healthy, control) = (reader_of(&mut program), reader_of(&mut undisturbed));
     let server: SocketAddr = host(&program.address(STREAM)).parse().unwrap();
-    if amount.udp {
-        // The media has sockets for UDP from its first such reader on, and keeps them.
-        Client::connect(&program.address(STREAM)).play(Transport::Udp).leave();
-    }
+    // A media has sockets for UDP from its first such reader on, and keeps them.
+    let login = Credentials { user: "guest", password: "secret", scheme: Scheme::DigestSha256 };
+    let open = Client::connect(&program.address(STREAM));
+    let protected = Client::connect(&program.address(PROTECTED)).with(login);
+    [open, protected].into_iter().for_each(|client| client.play(Transport::Udp).leave());
     // The threads that answer come with the first requests, and stay.
     let askers: Vec<Client> = (0..2 * SENDERS)
         .map(|_| {
@@ -105,11 +106,8 @@ pub fn run(seed: u64, amount: &Amount) -> Outcome {
     let descriptors = open_files(program.pid()) - askers.len();
     drop(askers);
 
-    let exchanges: Vec<Vec<Vec<u8>>> = RECORDED
-        .iter()
-        .filter(|recorded| amount.udp || !recorded.contains("{ports}"))
-        .map(|recorded| recorded.lines().map(unescape).collect())
-        .collect();
+    let exchanges: Vec<Vec<Vec<u8>>> =
+        RECORDED.iter().map(|recorded| recorded.lines().map(unescape).collect()).collect();
     let (pid, start, next) = (program.pid(), Instant::now(), AtomicUsize::new(0));
     let memory_warm = OnceLock::new();
     let tallies: Vec<[usize; 10]> = thread::scope(|scope| {
@@ -149,9 +147,9 @@ pub fn run(seed: u64, amount: &Amount) -> Outcome {
         reader.wait_for("packet of now", PATIENCE, |packet| packet.at > now);
     }
     let (packets, control_packets) = (healthy.packets(), control.packets());
-    let patience = if amount.udp { 4 * PATIENCE } else { 3 * PATIENCE };
+    // Sessions on UDP last for a minute when they are left alone.
     let waiting = Instant::now();
-    while open_files(pid) > descriptors && waiting.elapsed() < patience {
+    while open_files(pid) > descriptors && waiting.elapsed() < 5 * PATIENCE {
         thread::sleep(Duration::from_millis(200));
     }
     let outcome = Outcome {
@@ -324,7 +322,7 @@ fn mangled_exchanges_of_real_programs_hurt_nobody_and_leave_nothing() {
     // More memory than this is a leak of several kB for each of them.
     const MORE_MEMORY: u64 = 16 * 1024;
     let _turn = crate::program::shared();
-    let amount = Amount { exchanges: 400, time: Duration::from_secs(20), udp: false };
+    let amount = Amount { exchanges: 400, time: Duration::from_secs(20) };
     let outcome = run(20, &amount);
     eprintln!("{outcome:?}");
     let Outcome { exchanges, answers, packets, lost, pause, control_pause, memory, descriptors, threads } =
