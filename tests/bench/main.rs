@@ -13,6 +13,7 @@ mod quality;
 mod report;
 mod resets;
 mod serving;
+mod sources;
 #[cfg(feature = "gui")]
 mod window;
 
@@ -88,6 +89,10 @@ const MEASUREMENTS: &[Measurement] = &[
     ("crowds", crowds::crowds),
     ("sessions", crowds::sessions),
     ("mangled exchanges", crowds::mangled),
+    ("kinds of source", sources::kinds),
+    ("relay that is asleep", sources::cold_relay),
+    ("losses and returns", sources::losses),
+    ("loops", sources::loops),
 ];
 
 fn main() -> ExitCode {

@@ -1,6 +1,7 @@
 //! What every figure of speed is to be read with: how the picture is made, and how good it is.
 
 use crate::program::{finish, words};
+use std::path::Path;
 use std::process::Command;
 
 /// What is served, in pixels and whole frames a second, with its bitrate.
@@ -104,6 +105,16 @@ impl Picture {
                 kbps * 1000
             )
         }
+    }
+
+    /// Writes a film of so many pictures of the source, in MP4.
+    pub fn film(&self, at: &Path, pictures: u32) {
+        run(self.encoded(pictures, &format!("mp4mux ! filesink location={}", at.display())));
+    }
+
+    /// Writes one picture of the source, in PNG.
+    pub fn still(&self, at: &Path) {
+        run(self.source(1, &format!("videoconvert ! pngenc ! filesink location={}", at.display())));
     }
 
     /// How alike the stream at this address and the source are.
