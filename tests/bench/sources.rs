@@ -74,7 +74,7 @@ pub fn kinds(form: Form) -> Vec<Row> {
         ("pattern", "a pattern"),
         ("file", "a film of H.264, 10 s, looped"),
         ("still", "a picture"),
-        ("relay", "a relay of a film by another Headwater, TCP"),
+        ("relay", "a relay of a film by another Headwater, UDP"),
         ("published", "a film that ffmpeg sends, TCP"),
         ("custom", "a pipeline: videotestsrc"),
     ];
