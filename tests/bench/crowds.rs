@@ -6,7 +6,7 @@ use crate::floor;
 use crate::machine::{Usage, open_files, resident_memory};
 use crate::mangled_exchanges::{self, Amount, Outcome};
 use crate::program::{Program, Stream};
-use crate::quality::{Picture, encoder};
+use crate::quality::Picture;
 use crate::report::{Figure, Row, mean};
 use crate::rtsp::{Transport, connect_from, port, udp_pair_at};
 use std::thread;
@@ -30,19 +30,6 @@ const SMALL: Picture = Picture {
 };
 /// Files that this program needs beside those of its readers, which take up to four each.
 const OTHER_FILES: u64 = 200;
-
-fn row(name: &'static str, workload: String, picture: Picture) -> Row {
-    Row {
-        name,
-        workload,
-        encoder: Some(encoder()),
-        renderer: None,
-        size: picture.words,
-        ssim: None,
-        figures: Vec::new(),
-        threads: Vec::new(),
-    }
-}
 
 /// This process and the program that it starts may have so many files open.
 fn allow_files(readers: usize) {
@@ -132,7 +119,8 @@ fn crowd(form: Form, transport: Transport, number: usize) -> Row {
     let least = packets.iter().copied().fold(f64::INFINITY, f64::min);
     let gap = |readers: &[Arrived]| readers.iter().map(|reader| reader.gap).max().unwrap_or_default();
     let name = if transport == Transport::Tcp { "crowd over TCP" } else { "crowd over UDP" };
-    let mut row = row(name, format!("{number} readers of one stream, over {} s", watched.as_secs()), SNOW);
+    let mut row =
+        Row::of(name, format!("{number} readers of one stream, over {} s", watched.as_secs()), SNOW);
     row.figures = vec![
         Figure::new("packets to each reader, mean", mean(&packets), ""),
         Figure::new("packets to a reader, least", least, ""),
@@ -200,7 +188,7 @@ pub fn sessions(form: Form) -> Vec<Row> {
     program.stop();
     let ((memory, files), (memory_after, files_after)) = (marks[0], marks[1]);
     let mut row =
-        row("sessions", format!("{number} sessions one after the other, TCP and UDP in turn"), SMALL);
+        Row::of("sessions", format!("{number} sessions one after the other, TCP and UDP in turn"), SMALL);
     let quarter = number / 4;
     row.figures = vec![
         Figure::new(format!("memory after {quarter}"), memory, "MB"),
@@ -244,7 +232,7 @@ pub fn mangled(form: Form) -> Vec<Row> {
     let Outcome { exchanges, answers, packets, lost, pause, control_pause, memory, descriptors, threads } =
         mangled_exchanges::run(seed, &amount);
     let mut row =
-        row("mangled exchanges", format!("{exchanges} of them beside a reader, seed {seed}"), SMALL);
+        Row::of("mangled exchanges", format!("{exchanges} of them beside a reader, seed {seed}"), SMALL);
     row.size = "640x360 at 25 fps, pattern ball";
     let count = |name: &str, value: usize| Figure::new(name, value as f64, "");
     row.figures = vec![

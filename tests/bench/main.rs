@@ -1,6 +1,6 @@
 //! Measures the built program with real readers and a real window, prints a table and writes JSON.
 //!
-//! `cargo test --release --test bench` is the full form; with `-- --short` it takes less than a minute, and only
+//! `cargo test --release --test bench` is the full form; with `-- --short` it takes some minutes, and only
 //! tells working from broken. Figures are of this machine, and of a machine that does nothing else.
 
 mod crowd;
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 /// Measures Headwater.
 #[derive(Parser)]
 struct Arguments {
-    /// Less than a minute: says whether it works, not how well
+    /// Some minutes: says whether it works, not how well
     #[arg(long)]
     short: bool,
 

@@ -1,6 +1,7 @@
 //! The figures, as a table for people and as JSON.
 
 use crate::machine::Machine;
+use crate::quality::{Picture, encoder};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -72,6 +73,22 @@ impl Report {
             })
         });
         failed.chain(broken).collect()
+    }
+}
+
+impl Row {
+    /// Of a picture that Headwater encodes, without a window; its figures are to come.
+    pub fn of(name: &'static str, workload: impl Into<String>, picture: Picture) -> Self {
+        Self {
+            name,
+            workload: workload.into(),
+            encoder: Some(encoder()),
+            renderer: None,
+            size: picture.words,
+            ssim: None,
+            figures: Vec::new(),
+            threads: Vec::new(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Form;
 use crate::machine::{Usage, resident_memory};
 use crate::program::{PATIENCE, Program, Stream};
-use crate::quality::{FULL_HD, HD, PATTERN, Picture, encoder};
+use crate::quality::{FULL_HD, HD, PATTERN, Picture};
 use crate::report::{Figure, Row, mean, quantile};
 use crate::rtsp::{Client, Reader, Transport, frames};
 use std::net::UdpSocket;
@@ -23,19 +23,6 @@ const BROKEN_MS: f64 = 1000.0;
 
 fn streams(number: usize, picture: Picture) -> Vec<Stream> {
     (0..number).map(|n| Stream::pattern(&format!("s{n}"), PATTERN).picture(&picture.rendition())).collect()
-}
-
-fn row(name: &'static str, workload: impl Into<String>, picture: Picture) -> Row {
-    Row {
-        name,
-        workload: workload.into(),
-        encoder: Some(encoder()),
-        renderer: None,
-        size: picture.words,
-        ssim: None,
-        figures: Vec::new(),
-        threads: Vec::new(),
-    }
 }
 
 /// A reader that has a picture.
@@ -70,7 +57,7 @@ pub fn waking(form: Form) -> Vec<Row> {
         leave_alone(&program, "s0", reader);
     }
     program.stop();
-    let mut row = row("waking", format!("connect to a stream that is asleep, TCP, {times} times"), HD);
+    let mut row = Row::of("waking", format!("connect to a stream that is asleep, TCP, {times} times"), HD);
     row.figures = vec![
         Figure::ms("first packet, median", quantile(&packets, 0.5)).goal(100.0),
         Figure::ms("first packet, p99", quantile(&packets, 0.99)).goal(100.0),
@@ -130,7 +117,7 @@ pub fn joining(form: Form) -> Vec<Row> {
     first.leave();
     program.stop();
 
-    let mut waiting = row(
+    let mut waiting = Row::of(
         "joining",
         format!("PLAY to first key frame, {number} readers join one by one and stay, TCP"),
         HD,
@@ -145,7 +132,7 @@ pub fn joining(form: Form) -> Vec<Row> {
     let hundreds = number as f64 / 100.0;
     let one = mean(&[one, one_again]);
     let mut cost =
-        row("readers", format!("1 reader, then {number} more, over {} s, TCP", watched.as_secs()), HD);
+        Row::of("readers", format!("1 reader, then {number} more, over {} s, TCP", watched.as_secs()), HD);
     cost.ssim = Some(ssim);
     cost.figures = vec![
         Figure::new("processor, 1 reader", one, "%"),
@@ -173,7 +160,7 @@ fn memory_of_streams(form: Form, number: usize, live: bool) -> f64 {
 
 /// What each stream takes of the memory.
 pub fn memory(form: Form) -> Vec<Row> {
-    let mut row = row("memory", "resident memory of the program, 1 reader for each live stream", HD);
+    let mut row = Row::of("memory", "resident memory of the program, 1 reader for each live stream", HD);
     for (state, numbers) in
         [("asleep", form.pick(&[1, 4][..], &[1, 8, 16])), ("live", form.pick(&[1, 2], &[1, 4]))]
     {
@@ -227,7 +214,7 @@ pub fn bare_pipeline(form: Form) -> Vec<Row> {
         })
         .collect();
 
-    let mut row = row(
+    let mut row = Row::of(
         "bare pipeline",
         format!(
             "1 reader, UDP, against gst-launch-1.0 to udpsink, {rounds} times {} s in turn",

@@ -3,7 +3,7 @@
 use crate::Form;
 use crate::machine::{Usage, open_files, resident_memory};
 use crate::program::{PATIENCE, Program, Running, Stream};
-use crate::quality::{HD, PATTERN, SMALL, encoder};
+use crate::quality::{HD, PATTERN, SMALL};
 use crate::report::{Figure, Row, quantile};
 use crate::rtsp::{Client, Reader, Transport, frames, longest_pause, lost};
 use std::fs;
@@ -19,11 +19,6 @@ const BROKEN_MS: f64 = 5000.0;
 const FLAT: f64 = 2.0;
 /// A leak, in MB each thousand times: a picture that is kept each time is 350 of it.
 const BROKEN_MB: f64 = 30.0;
-
-fn row(name: &'static str, workload: String, size: &'static str) -> Row {
-    let (renderer, ssim) = (None, None);
-    Row { name, workload, encoder: Some(encoder()), renderer, size, ssim, figures: vec![], threads: vec![] }
-}
 
 /// A reader that has a picture, of a stream that may still wait for its source.
 fn reader(address: &str) -> Reader {
@@ -95,7 +90,7 @@ pub fn kinds(form: Form) -> Vec<Row> {
         let from = program.log().len();
         reader.leave();
         program.wait_for_log(&format!("{id}: ready"), from);
-        let mut row = row("kinds of source", format!("{what}, one reader over TCP"), HD.words);
+        let mut row = Row::of("kinds of source", format!("{what}, one reader over TCP"), HD);
         row.figures = vec![Figure::new("processor", after.percent_since(&before), "%")];
         row.threads = after.threads_since(&before);
         row.ssim = Some(ssim);
@@ -131,7 +126,7 @@ pub fn cold_relay(form: Form) -> Vec<Row> {
     }
     program.stop();
     origin.stop();
-    let mut row = row("relay that is asleep", format!("one reader over TCP, {times} times"), HD.words);
+    let mut row = Row::of("relay that is asleep", format!("one reader over TCP, {times} times"), HD);
     row.figures = vec![
         Figure::ms("first packet, median", quantile(&first, 0.5)),
         Figure::ms("first packet, longest", quantile(&first, 1.0)).bound(BROKEN_MS),
@@ -204,7 +199,7 @@ pub fn losses(form: Form) -> Vec<Row> {
     stays.leave();
     program.stop();
     let workload = format!("a film of a third of a second goes and comes {times} times beside a reader, TCP");
-    let mut row = row("losses and returns", workload, SMALL.words);
+    let mut row = Row::of("losses and returns", workload, SMALL);
     row.figures = vec![
         Figure::new("packets lost", missing as f64, "").goal(0.0).bound(0.0),
         Figure::ms("gap from the source to the slate, median", quantile(&gaps, 0.5)).goal(SLATE_GOAL),
@@ -237,7 +232,7 @@ pub fn loops(form: Form) -> Vec<Row> {
     stays.leave();
     program.stop();
     let workload = format!("a film of a third of a second, {times} times, a reader over TCP");
-    let mut row = row("loops", workload, SMALL.words);
+    let mut row = Row::of("loops", workload, SMALL);
     row.figures = vec![
         Figure::new("packets lost", missing as f64, "").goal(0.0).bound(0.0),
         Figure::ms("longest gap", gap).bound(BROKEN_MS),

@@ -41,8 +41,7 @@ access = { read = ["guest"] }
 # Whoever reads names, finds buttons and goes from one to the next is slower than a program.
 GOAL_S, GOAL_CLICKS = 20, 3
 # What opening and closing every page once may leave behind, in the short form, in which caches still fill (up to 90 KB a
-# round were seen), and in the long one. A page that stays is some 500 KB, a question 330 KB; GTK and libadwaita
-# themselves leave some 20 KB.
+# round were seen), and in the long one. A page that stays is some 500 KB, a question 330 KB.
 BROKEN_KB, GROWN_KB = 200, 30
 
 
