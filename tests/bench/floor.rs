@@ -91,8 +91,7 @@ pub fn be(trace: &Path) {
         .collect();
     let wanted = line(&mut std::io::stdin().lock());
     let (transport, wanted) = wanted.split_once(' ').expect("whom to write to");
-    let mut write: Box<dyn FnMut(&[Vec<u8>])> =
-        if transport == "tcp" { to_connections(wanted) } else { to_ports(wanted) };
+    let mut write: Writer = if transport == "tcp" { to_connections(wanted) } else { to_ports(wanted) };
 
     let (start, before) = (Instant::now(), processor_time());
     let mut picture = Vec::new();
@@ -115,8 +114,11 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// Writes the packets of one picture to everybody.
+type Writer = Box<dyn FnMut(&[Vec<u8>])>;
+
 /// A picture is written at once.
-fn to_connections(number: &str) -> Box<dyn FnMut(&[Vec<u8>])> {
+fn to_connections(number: &str) -> Writer {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     println!("{}", listener.local_addr().unwrap().port());
     let number: usize = number.parse().expect("a number");
@@ -139,7 +141,7 @@ fn to_connections(number: &str) -> Box<dyn FnMut(&[Vec<u8>])> {
 }
 
 /// The packets of a picture go to each in one call.
-fn to_ports(ports: &str) -> Box<dyn FnMut(&[Vec<u8>])> {
+fn to_ports(ports: &str) -> Writer {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let ports: Vec<SocketAddrAny> = ports
         .split(' ')
