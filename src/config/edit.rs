@@ -291,7 +291,7 @@ access = { read = "anyone", schemes = ["digest"] }
 [[streams.renditions]]
 size = "1280x720"
 frame_rate = "25"
-codec = "h264"
+codec = "auto"
 bitrate_kbps = "auto"
 
 [[streams.overlays]]

@@ -38,10 +38,14 @@ pub enum FrameRate {
     Fixed { numerator: u32, denominator: u32 },
 }
 
+/// What the pictures are encoded with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
+    /// The source's own: its pictures are passed through where nothing about them changes and readers take their codec.
+    /// Otherwise H.264.
     #[default]
+    Auto,
     H264,
     Mjpeg,
 }

@@ -29,3 +29,14 @@ impl TimeLine {
         pipeline.set_base_time(self.base_time);
     }
 }
+
+/// The running time of something, in nanoseconds: below zero before its segment begins, as pictures are decoded that
+/// the first one to be shown refers to.
+pub fn running_time(
+    segment: &gst::FormattedSegment<gst::ClockTime>,
+    time: Option<gst::ClockTime>,
+) -> Option<gst::ClockTimeDiff> {
+    let running = segment.to_running_time_full(time?)?;
+    let size = i64::try_from(running.abs().nseconds()).ok()?;
+    Some(if running.is_negative() { -size } else { size })
+}

@@ -21,9 +21,11 @@ fn package(factory: &str) -> Option<&'static str> {
     Some(match factory {
         "x264enc" => "Ugly Plugins",
         "avenc_aac" => "Libav",
-        "openh264enc" | "h264parse" | "fdkaacenc" | "voaacenc" => "Bad Plugins",
-        "jpegenc" | "rtph264pay" | "rtpjpegpay" | "deinterlace" | "videoflip" | "level" | "mulawenc"
-        | "alawenc" | "rtpmp4gpay" | "rtpopuspay" | "rtppcmupay" | "rtppcmapay" => "Good Plugins",
+        "openh264enc" | "x265enc" | "h264parse" | "h265parse" | "jpegparse" | "vp9parse"
+        | "h264timestamper" | "h265timestamper" | "fdkaacenc" | "voaacenc" => "Bad Plugins",
+        "jpegenc" | "vp8enc" | "vp9enc" | "rtph264pay" | "rtph265pay" | "rtpjpegpay" | "rtpvp8pay"
+        | "rtpvp9pay" | "deinterlace" | "videoflip" | "level" | "mulawenc" | "alawenc" | "rtpmp4gpay"
+        | "rtpopuspay" | "rtppcmupay" | "rtppcmapay" => "Good Plugins",
         "textoverlay" | "clockoverlay" | "timeoverlay" => "Base Plugins (pango)",
         _ => return None,
     })

@@ -2,6 +2,8 @@
 //! whether somebody wants them. Shared by all threads; nothing here waits.
 
 use super::allowance::Allowance;
+use super::clock::TimeLine;
+use super::gop::{Gop, Kept, MOST_KEPT, is_key};
 use super::pipeline::KEY_FRAME_SECONDS;
 use super::runner::Command;
 use super::state::StreamError;
@@ -50,9 +52,54 @@ struct Shared {
     key_frame: Option<gst::Sample>,
     /// What comes is no picture of the source.
     covered: bool,
+    /// Where the source's own pictures are passed through.
+    passing: Option<Passing>,
     sound: SoundPart,
     /// The media that are fed now.
-    inputs: Vec<glib::WeakRef<AppSrc>>,
+    media: Vec<Fed>,
+}
+
+/// The source's own pictures. No encoder can be asked for a key frame: so those since the last one are kept.
+#[derive(Debug, Default)]
+struct Passing {
+    gop: Gop,
+    /// What comes first refers to pictures that nobody has.
+    awaits_key: bool,
+    /// Those who decode them, to be looked at here.
+    decoders: Vec<glib::WeakRef<AppSrc>>,
+}
+
+/// A media that is fed.
+#[derive(Debug)]
+struct Fed {
+    pictures: glib::WeakRef<AppSrc>,
+    sound: Option<glib::WeakRef<AppSrc>>,
+    /// What it is described by, and when that is shown.
+    key_frame: gst::Sample,
+    since: gst::ClockTime,
+    is_open: bool,
+}
+
+impl Fed {
+    fn is_there(&self) -> bool {
+        self.pictures.upgrade().is_some()
+    }
+
+    /// Gives it what is needed to go on with what comes next.
+    fn catch_up(&self, gop: &Gop, now: gst::ClockTime) {
+        let buffer = |picture: &gst::Sample| picture.buffer().map(gst::BufferRef::as_ptr);
+        let has_key = gop.pictures().first().is_some_and(|key| buffer(key) == buffer(&self.key_frame));
+        for picture in gop.brought_to(now, self.since).iter().skip(usize::from(has_key && !self.is_open)) {
+            self.give(picture);
+        }
+    }
+
+    fn give(&self, picture: &gst::Sample) {
+        if let Some(media) = self.pictures.upgrade() {
+            // Where it is being taken down, nobody wants it.
+            let _ = media.push_sample(picture);
+        }
+    }
 }
 
 /// Whether there is sound beside the pictures.
@@ -142,7 +189,7 @@ impl Feed {
                 return gst::PadProbeReturn::Ok;
             };
             feed.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
-            if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            if is_key(buffer) {
                 let sample = gst::Sample::builder().buffer(buffer).caps(&caps).build();
                 let mut shared = feed.shared.lock().unwrap();
                 if shared.covered {
@@ -235,9 +282,79 @@ impl Feed {
         }
     }
 
-    /// Whether what comes is the slate: a sleeping stream is not described by that.
-    pub fn set_covered(&self, covered: bool) {
-        self.shared.lock().unwrap().covered = covered;
+    /// The slate comes from now on: a sleeping stream is not described by that.
+    pub fn cover(&self) {
+        self.shared.lock().unwrap().covered = true;
+    }
+
+    /// The slate is over. Of a source that is passed through, media are given what came meanwhile.
+    pub fn uncover(&self, now: gst::ClockTime) {
+        let shared = &mut *self.shared.lock().unwrap();
+        if std::mem::take(&mut shared.covered)
+            && let Some(passing) = &shared.passing
+        {
+            shared
+                .media
+                .iter()
+                .filter(|media| media.is_open)
+                .for_each(|media| media.catch_up(&passing.gop, now));
+        }
+    }
+
+    /// Says whether the pictures come by [`Feed::pass`] from now on, beginning with a key frame.
+    pub fn set_passing(&self, passing: bool) {
+        let passing = passing.then(|| Passing { awaits_key: true, ..Passing::default() });
+        self.shared.lock().unwrap().passing = passing;
+    }
+
+    /// What is passed next does not go on from what was passed before. Returns what was kept.
+    pub fn cut(&self) -> Gop {
+        let mut shared = self.shared.lock().unwrap();
+        let Some(passing) = &mut shared.passing else { return Gop::default() };
+        passing.awaits_key = true;
+        std::mem::take(&mut passing.gop)
+    }
+
+    /// Whether an encoder makes a key frame when it is asked for one.
+    pub fn answers_key_requests(&self) -> bool {
+        self.shared.lock().unwrap().passing.is_none()
+    }
+
+    /// Takes a picture of the source's, in real time and in the order of decoding.
+    pub fn pass(&self, picture: &gst::Sample) {
+        let Some(buffer) = picture.buffer() else { return };
+        let shared = &mut *self.shared.lock().unwrap();
+        let Some(passing) = &mut shared.passing else { return };
+        let is_key = is_key(buffer);
+        if passing.awaits_key && !is_key {
+            return;
+        }
+        passing.awaits_key = false;
+        passing.gop.keep(picture);
+        for decoder in passing.decoders.iter().filter_map(glib::WeakRef::upgrade) {
+            let _ = decoder.push_sample(picture);
+        }
+        if !shared.covered {
+            if self.is_wanted() {
+                self.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
+            }
+            shared.media.iter().filter(|media| media.is_open).for_each(|media| media.give(picture));
+        }
+        if is_key && shared.key_frame.replace(picture.clone()).is_none() {
+            self.send(Command::Described);
+        }
+    }
+
+    /// Gives a decoder what is kept, and then what is passed.
+    pub fn decode(&self, decoder: &AppSrc) -> Option<Kept> {
+        let mut shared = self.shared.lock().unwrap();
+        let passing = shared.passing.as_mut()?;
+        passing.decoders.retain(|decoder| decoder.upgrade().is_some());
+        for picture in passing.gop.pictures() {
+            let _ = decoder.push_sample(picture);
+        }
+        passing.decoders.push(decoder.downgrade());
+        passing.gop.kept()
     }
 
     /// What readers are told, once all of it is known.
@@ -247,30 +364,43 @@ impl Feed {
 
     /// Feeds a media. It gets the latest key frame and the first sound at once, to be described by, and what
     /// comes from [`Input::open`] on. The encoders run until the input is dropped.
-    ///
-    /// `now` is the running time of the media's pipeline.
     pub fn attach(
         self: &Arc<Self>,
         source: &AppSrc,
         sound_source: Option<&AppSrc>,
-        now: gst::ClockTime,
+        time: &TimeLine,
     ) -> Option<Input> {
         let mut links = vec![self.producer.add_consumer(source).ok()?];
         if let Some(sound_source) = sound_source {
             links.push(self.sound_producer.add_consumer(sound_source).ok()?);
         }
         links.iter().for_each(|link| link.set_discard(true));
-        let (key_frame, sound) = {
+        let now = time.now();
+        let (key_frame, since, sound) = {
             let mut shared = self.shared.lock().unwrap();
-            shared.inputs.retain(|input| input.upgrade().is_some());
-            shared.inputs.extend([Some(source), sound_source].into_iter().flatten().map(AppSrc::downgrade));
+            let key_frame = shared.key_frame.clone()?;
+            let mut since = now;
+            if let Some(passing) = &shared.passing {
+                // What would be left out here nobody could do without.
+                source.set_max_time(gst::ClockTime::ZERO);
+                source.set_max_bytes(2 * MOST_KEPT as u64);
+                since = now.saturating_sub(passing.gop.lead());
+            }
+            shared.media.retain(Fed::is_there);
+            shared.media.push(Fed {
+                pictures: source.downgrade(),
+                sound: sound_source.map(AppSrc::downgrade),
+                key_frame: key_frame.clone(),
+                since,
+                is_open: false,
+            });
             let sound = match &shared.sound {
                 SoundPart::Line { first, lag } => first.clone().map(|first| (first, *lag)),
                 SoundPart::Unknown | SoundPart::None => None,
             };
-            (shared.key_frame.clone()?, sound)
+            (key_frame, since, sound)
         };
-        push(source, &key_frame, now)?;
+        push(source, &key_frame, since)?;
         if let Some(sound_source) = sound_source {
             let (first, lag) = sound?;
             // Before what comes next, which begins with what is encoded now.
@@ -279,21 +409,24 @@ impl Feed {
         }
         self.demand.fetch_add(1, Ordering::AcqRel);
         self.send(Command::Demand);
-        Some(Input { feed: self.clone(), links })
+        Some(Input { feed: self.clone(), links, pictures: source.downgrade(), time: time.clone() })
     }
 
     /// Ends every media that is fed: their readers get an RTCP BYE. What is known of the pictures is
     /// forgotten.
     pub fn end(&self) {
-        let inputs = {
+        let media = {
             let mut shared = self.shared.lock().unwrap();
             shared.serving = false;
             shared.key_frame = None;
             shared.sound = SoundPart::Unknown;
-            std::mem::take(&mut shared.inputs)
+            std::mem::take(&mut shared.media)
         };
-        for input in inputs.iter().filter_map(glib::WeakRef::upgrade) {
-            let _ = input.end_of_stream();
+        for media in &media {
+            let inputs = [Some(&media.pictures), media.sound.as_ref()];
+            for input in inputs.into_iter().flatten().filter_map(glib::WeakRef::upgrade) {
+                let _ = input.end_of_stream();
+            }
         }
     }
 
@@ -333,12 +466,22 @@ fn push(source: &AppSrc, sample: &gst::Sample, at: gst::ClockTime) -> Option<()>
 pub struct Input {
     feed: Arc<Feed>,
     links: Vec<ConsumptionLink>,
+    pictures: glib::WeakRef<AppSrc>,
+    time: TimeLine,
 }
 
 impl Input {
     /// Lets the pictures through, beginning with a key frame, and the sound.
     pub fn open(&self) {
         self.links.iter().for_each(|link| link.set_discard(false));
+        let shared = &mut *self.feed.shared.lock().unwrap();
+        let Some(media) = shared.media.iter_mut().find(|media| media.pictures == self.pictures) else {
+            return;
+        };
+        if let (Some(passing), false) = (&shared.passing, media.is_open || shared.covered) {
+            media.catch_up(&passing.gop, self.time.now());
+        }
+        media.is_open = true;
     }
 }
 

@@ -2,6 +2,7 @@
 //! by all threads; nothing here waits.
 
 use super::feed::TRACKS;
+use super::gop::{Gop, Kept};
 use super::runner::Command;
 use super::state::Publisher;
 use gst_app::AppSrc;
@@ -14,8 +15,6 @@ pub const SOUND: usize = 1;
 
 /// Another publisher takes the place of one that has sent nothing for so long: its program has vanished.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Bytes of pictures that are kept since the last key frame: ten seconds of 20 Mbit/s.
-const MOST_KEPT: usize = 25_000_000;
 
 /// The way into one stream.
 #[derive(Debug)]
@@ -90,19 +89,9 @@ pub struct Publication {
     heard: Mutex<Instant>,
 }
 
-/// What whoever begins in the middle is given first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    pub pictures: usize,
-    /// The time of the newest one.
-    pub until: gst::ClockTime,
-}
-
 #[derive(Debug, Default)]
 struct Track {
-    /// Since the last key frame, so that whoever begins in the middle has a picture at once.
-    kept: Vec<gst::Sample>,
-    bytes: usize,
+    gop: Gop,
     /// Who takes it now.
     to: Option<AppSrc>,
 }
@@ -131,7 +120,7 @@ impl Publication {
         let sample = self.timed(track, sample);
         let mut state = self.tracks[track].lock().unwrap();
         if track == PICTURES {
-            state.keep(&sample);
+            state.gop.keep(&sample);
         }
         if let Some(to) = &state.to {
             // Where it is being taken down, nobody wants it.
@@ -161,15 +150,13 @@ impl Publication {
 
     /// What is kept of the pictures, if there is anything.
     pub fn kept(&self) -> Option<Kept> {
-        let state = self.tracks[PICTURES].lock().unwrap();
-        let until = state.kept.iter().filter_map(|sample| sample.buffer()?.pts()).max()?;
-        Some(Kept { pictures: state.kept.len(), until })
+        self.tracks[PICTURES].lock().unwrap().gop.kept()
     }
 
     /// Gives a track to this source from now on: first what is kept of it, and then what comes.
     pub fn attach(&self, track: usize, to: &AppSrc) {
         let mut state = self.tracks[track].lock().unwrap();
-        for sample in &state.kept {
+        for sample in state.gop.pictures() {
             let _ = to.push_sample(sample);
         }
         state.to = Some(to.clone());
@@ -183,24 +170,6 @@ impl Publication {
     }
 }
 
-impl Track {
-    fn keep(&mut self, sample: &gst::Sample) {
-        let Some(buffer) = sample.buffer() else { return };
-        if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
-            self.kept.clear();
-            self.bytes = 0;
-        } else if self.kept.is_empty() {
-            // It is of no use without what it is made from.
-            return;
-        }
-        self.bytes += buffer.size();
-        self.kept.push(sample.clone());
-        if self.bytes > MOST_KEPT {
-            self.kept.clear();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,11 +179,9 @@ mod tests {
         Arc::new(Publication::new(publisher, "1".into(), false))
     }
 
-    fn picture(is_key: bool, size: usize, at: u64) -> gst::Sample {
-        let mut buffer = gst::Buffer::with_size(size).unwrap();
-        let fresh = buffer.get_mut().unwrap();
-        fresh.set_pts(gst::ClockTime::from_mseconds(at));
-        fresh.set_flags(if is_key { gst::BufferFlags::empty() } else { gst::BufferFlags::DELTA_UNIT });
+    fn sound(at: u64) -> gst::Sample {
+        let mut buffer = gst::Buffer::with_size(1).unwrap();
+        buffer.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(at));
         gst::Sample::builder().buffer(&buffer).build()
     }
 
@@ -235,29 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_begins_in_the_middle_gets_what_is_needed_for_a_picture() {
-        gst::init().unwrap();
-        let publication = publication("ann");
-        let kept = || publication.kept().map(|kept| (kept.pictures, kept.until.mseconds()));
-        publication.take(PICTURES, picture(false, 10, 0));
-        assert_eq!(kept(), None);
-        for (at, is_key) in [(40, true), (120, false), (80, false)] {
-            publication.take(PICTURES, picture(is_key, 10, at));
-        }
-        assert_eq!(kept(), Some((3, 120)));
-        publication.take(PICTURES, picture(true, 10, 160));
-        assert_eq!(kept(), Some((1, 160)));
-        publication.take(PICTURES, picture(false, MOST_KEPT, 200));
-        publication.take(PICTURES, picture(false, 10, 240));
-        assert_eq!(kept(), None, "it is bounded, and a part is of no use");
-    }
-
-    #[test]
     fn sound_stands_beside_the_picture_of_its_time_at_the_sender() {
         gst::init().unwrap();
         let publication = publication("ann");
         let placed = |time: u64| {
-            let sample = publication.timed(SOUND, picture(true, 1, time));
+            let sample = publication.timed(SOUND, sound(time));
             sample.buffer().unwrap().pts().unwrap().mseconds()
         };
         publication.set_ahead(SOUND, -8_000_000_000);

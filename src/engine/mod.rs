@@ -14,6 +14,7 @@ mod clock;
 mod elements;
 mod encryption;
 mod feed;
+mod gop;
 mod ingest;
 mod pipeline;
 mod portal;
@@ -30,10 +31,10 @@ pub use encryption::check_certificate;
 pub use server::{KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
-    AccessState, CameraError, Cameras, CertificateError, CertificateFacts, CustomError, EncoderReason,
-    Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place, Publisher,
-    RefusalReason, RefusedReader, RelayError, ScreenError, ServerError, ServerState, SoundEncoding,
-    StreamError, StreamState,
+    AccessState, CameraError, Cameras, CertificateError, CertificateFacts, Coding, CustomError, EncodedBy,
+    EncoderReason, Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place,
+    Publisher, Reencoded, RefusalReason, RefusedReader, RelayError, ScreenError, ServerError, ServerState,
+    SoundEncoding, StreamError, StreamState,
 };
 pub use stream::{Branch, Meter, Stream};
 

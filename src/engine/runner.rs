@@ -6,15 +6,20 @@ use super::allowance::Allowance;
 use super::cameras::{self, Following};
 use super::clock::TimeLine;
 use super::feed::Feed;
+use super::gop::Gop;
 use super::ingest::Ingest;
-use super::pipeline::{Callbacks, Format, Graph, LastPicture};
+use super::pipeline::passthrough::{self, Plan};
+use super::pipeline::{Callbacks, Format, Graph, LastPicture, SharedFormat};
 use super::sound::{self, Line, Track};
-use super::source::{self, Source, retry};
-use super::state::{CameraError, Encoding, Publisher, ScreenError, SoundEncoding, StreamError, StreamState};
+use super::source::{self, Source, Wanted, retry};
+use super::state::{
+    CameraError, Encoding, Publisher, Reencoded, ScreenError, SoundEncoding, StreamError, StreamState,
+};
 use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, mpsc};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A source may take so long for its first picture: some cameras have to be found, asked and started.
@@ -71,6 +76,8 @@ pub enum Command {
 #[derive(Debug)]
 pub enum GraphEvent {
     Flowing,
+    /// The source's own pictures cannot be served.
+    Unfit(Reencoded),
     Source(source::Event),
     Message(gst::Message),
 }
@@ -103,6 +110,10 @@ struct Runner {
     /// The user's picture cannot be shown.
     slate_is_broken: bool,
     last_picture: LastPicture,
+    /// What the last picture is decoded from, where it was passed through.
+    last_gop: Gop,
+    /// Why the source's own pictures are not served, as it turned out.
+    reencoded_for: Option<Reencoded>,
     /// How sound is served, or that none is; not known before the source was opened first.
     sound: Option<Option<SoundEncoding>>,
     /// What the sound is taken from: that of the source, while there is one.
@@ -116,7 +127,7 @@ struct Runner {
     graph_number: u64,
     awake: bool,
     state: StreamState,
-    format: Arc<Mutex<Option<Format>>>,
+    format: SharedFormat,
     encoding: Option<Encoding>,
     branches: BTreeMap<u64, gst::Bin>,
     /// What a missing-plugin message named last that is needed for a picture.
@@ -161,6 +172,8 @@ pub fn spawn(
         slate: None,
         slate_is_broken: false,
         last_picture: LastPicture::default(),
+        last_gop: Gop::default(),
+        reencoded_for: None,
         sound: None,
         track: sound::Slot::default(),
         line: None,
@@ -234,6 +247,8 @@ impl Runner {
                 self.slate_is_broken = false;
                 self.lost_at = None;
                 self.last_picture.lock().unwrap().take();
+                self.last_gop.clear();
+                self.reencoded_for = None;
                 self.config = *config;
                 self.password = password;
                 *self.format.lock().unwrap() = None;
@@ -248,6 +263,7 @@ impl Runner {
                 Ok(())
             }
             Command::Adjust(config) => {
+                let way = self.way();
                 let slate = std::mem::replace(&mut self.config, *config).slate;
                 if slate != self.config.slate {
                     self.slate_is_broken = false;
@@ -256,6 +272,9 @@ impl Runner {
                 }
                 if let Some(line) = &self.line {
                     line.set(&self.config.sound);
+                }
+                if self.graph.is_some() && (way == Plan::PassThrough) != (self.way() == Plan::PassThrough) {
+                    return self.start_again(None);
                 }
                 self.adjust()
             }
@@ -327,6 +346,9 @@ impl Runner {
         }
         match what {
             GraphEvent::Flowing => self.flowing(),
+            GraphEvent::Unfit(reason) | GraphEvent::Source(source::Event::Unfit(reason)) => {
+                self.encode_instead(reason)
+            }
             GraphEvent::Source(event) => {
                 if let Some(graph) = &mut self.graph {
                     graph.source().handle(event)?;
@@ -348,6 +370,15 @@ impl Runner {
                 let missing = self.missing_plugin.take();
                 match error.src() {
                     Some(source) if graph.is_of_source(source) => graph.source().failed(error, missing),
+                    // Readers are served all the same.
+                    Some(source) if graph.is_of_previews(source) => {
+                        tracing::warn!(
+                            "{}: no preview: {}",
+                            self.config.id,
+                            StreamError::from_message(error)
+                        );
+                        Ok(())
+                    }
                     // What was closed meanwhile.
                     Some(source) if !graph.has(source) => Ok(()),
                     _ => Err(StreamError::from_message(error)),
@@ -391,7 +422,39 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether the source's own pictures are served.
+    fn way(&self) -> Plan {
+        match (passthrough::plan(&self.config), self.reencoded_for) {
+            (Plan::PassThrough, Some(reason)) => Plan::Encode(Some(reason)),
+            (plan, _) => plan,
+        }
+    }
+
+    /// The source's own pictures turned out not to be what can be served, or not what readers were told.
+    fn encode_instead(&mut self, reason: Reencoded) -> Result<(), StreamError> {
+        tracing::debug!("{}: not passed through: {reason:?}", self.config.id);
+        self.reencoded_for = Some(reason);
+        if !self.feed.is_described() {
+            *self.format.lock().unwrap() = None;
+        }
+        let playing = self.graph.as_mut().and_then(|graph| graph.source().playing());
+        self.start_again(playing)
+    }
+
+    /// Opens the source once more, to serve it in another way; readers stay.
+    fn start_again(&mut self, playing: Option<PathBuf>) -> Result<(), StreamError> {
+        self.shut_down();
+        self.start_from(playing)
+    }
+
     fn start(&mut self) -> Result<(), StreamError> {
+        // What it brings now may be as it was.
+        self.reencoded_for.take_if(|reason| *reason == Reencoded::SourceChanged);
+        self.start_from(None)
+    }
+
+    /// `playing` is the file of a playlist to begin with.
+    fn start_from(&mut self, playing: Option<PathBuf>) -> Result<(), StreamError> {
         if !matches!(self.state, StreamState::Reconnecting { .. }) {
             self.set_state(StreamState::Starting);
         }
@@ -403,10 +466,10 @@ impl Runner {
                 let _ = commands.send(Command::Graph { graph: number, what });
             }
         };
-        let (flowing, of_source, message) =
-            (sender(&self.commands), sender(&self.commands), sender(&self.commands));
+        let [flowing, unfit, of_source, message] = std::array::from_fn(|_| sender(&self.commands));
         let callbacks = Callbacks {
             flowing: Box::new(move || flowing(GraphEvent::Flowing)),
+            unfit: Box::new(move |reason| unfit(GraphEvent::Unfit(reason))),
             message: Box::new(move |received| {
                 if matches!(
                     received.type_(),
@@ -427,10 +490,31 @@ impl Runner {
         };
         let track = plan.map(|plan| Arc::new(Track::new(plan.format, self.time.clone())));
         let (rendition, password) = (config.main_rendition(), self.password.as_ref());
-        let source = Source::new(&config.source, &rendition, password, track.as_ref(), &self.ingest, notify)?;
+        let way = self.way();
+        let wanted = if way == Plan::PassThrough { Wanted::Coded } else { Wanted::Decoded };
+        let source = Source::new(
+            &config.source,
+            wanted,
+            &rendition,
+            password,
+            track.as_ref(),
+            &self.ingest,
+            playing,
+            notify,
+        )?;
         self.track.lock().unwrap().clone_from(&track);
-        let (format, last) = (self.format.clone(), self.last_picture.clone());
-        self.graph = Some(Graph::new(config, source, track, &self.time, format, last, callbacks)?);
+        let (format, time) = (self.format.clone(), &self.time);
+        self.graph = Some(match way {
+            Plan::PassThrough => {
+                let feed = self.feed.clone();
+                Graph::pass_through(config, source, track, time, format, feed, callbacks)?
+            }
+            Plan::Encode(needed_for) => {
+                self.feed.set_passing(false);
+                let last = self.last_picture.clone();
+                Graph::encode(config, source, track, time, format, last, needed_for, callbacks)?
+            }
+        });
         self.wake()
     }
 
@@ -438,9 +522,7 @@ impl Runner {
         let Some(graph) = &mut self.graph else { return Ok(()) };
         self.watched = (0, Instant::now());
         self.watch_at = Instant::now() + WATCH;
-        for (number, bin) in &self.branches {
-            graph.add_branch(*number, bin)?;
-        }
+        add_branches(&self.branches, graph)?;
         // Where the format is known, the encoder is there for the first picture. The slate has one until then.
         self.awake = true;
         if self.feed.is_wanted() && self.slate.is_none() {
@@ -460,6 +542,10 @@ impl Runner {
         self.attempt = 0;
         self.lost_at = None;
         self.end_slate();
+        // Where it was not known before what there is to be decoded.
+        if let Some(graph) = &mut self.graph {
+            add_branches(&self.branches, graph)?;
+        }
         if !self.feed.is_described() || self.feed.is_wanted() {
             self.start_encoding()?;
         }
@@ -700,6 +786,10 @@ impl Runner {
 
     fn start_slate(&mut self, format: &Format, since: &glib::DateTime) -> Result<(), StreamError> {
         let slate = if self.slate_is_broken { &Slate::Last } else { &self.config.slate };
+        if *slate == Slate::Last && !self.last_gop.pictures().is_empty() {
+            *self.last_picture.lock().unwrap() = passthrough::last_picture(&self.last_gop, format);
+            self.last_gop.clear();
+        }
         let last = self.last_picture.lock().unwrap().clone();
         let source = Source::slate(slate, last.as_ref(), format, since)?;
         // The last picture has its overlays already.
@@ -707,6 +797,7 @@ impl Runner {
         let commands = self.commands.clone();
         let callbacks = Callbacks {
             flowing: Box::new(|| ()),
+            unfit: Box::new(|_| ()),
             message: Box::new(move |message| {
                 if message.type_() == gst::MessageType::Error {
                     let _ = commands.send(Command::Slate(message));
@@ -714,9 +805,10 @@ impl Runner {
             }),
         };
         let shown = LastPicture::default();
-        let mut graph = Graph::new(&config, source, None, &self.time, self.format.clone(), shown, callbacks)?;
+        let (time, format) = (&self.time, self.format.clone());
+        let mut graph = Graph::encode(&config, source, None, time, format, shown, None, callbacks)?;
         let Some(encoding) = graph.plan() else { return Ok(()) };
-        self.feed.set_covered(true);
+        self.feed.cover();
         let started = graph.start_encoding(&encoding?, &self.feed).and_then(|()| graph.wake());
         self.slate = Some(graph);
         self.last_key_frame = Instant::now();
@@ -726,7 +818,7 @@ impl Runner {
     fn end_slate(&mut self) {
         if let Some(slate) = self.slate.take() {
             slate.shut_down();
-            self.feed.set_covered(false);
+            self.feed.uncover(self.time.now());
         }
     }
 
@@ -752,6 +844,10 @@ impl Runner {
         if let Some(graph) = self.graph.take() {
             graph.shut_down();
         }
+        let gop = self.feed.cut();
+        if !gop.pictures().is_empty() {
+            self.last_gop = gop;
+        }
     }
 
     fn set_encoding(&mut self, encoding: Option<Encoding>) {
@@ -774,6 +870,16 @@ impl Runner {
             let _ = self.events.try_send(Event::State(state));
         }
     }
+}
+
+/// Adds those that are not there yet.
+fn add_branches(branches: &BTreeMap<u64, gst::Bin>, graph: &mut Graph) -> Result<(), StreamError> {
+    for (number, bin) in branches {
+        if !graph.has_branch(*number) {
+            graph.add_branch(*number, bin)?;
+        }
+    }
+    Ok(())
 }
 
 /// What GStreamer calls the plugin that it misses, where that is one for pictures, or for what brings them.

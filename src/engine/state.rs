@@ -1,13 +1,15 @@
 //! The states of what runs, as values: what `words` puts into sentences and `ui` into icons.
 
+mod encoding;
 mod figures;
 mod refusal;
 
+pub use encoding::{Coding, EncodedBy, EncoderReason, Encoding, Reencoded};
 pub use figures::Figures;
 pub use refusal::{LimitScope, LockOut, LockOuts, RefusalReason, RefusedReader};
 
 use super::sound;
-use crate::config::{Codec, SoundCodec};
+use crate::config::SoundCodec;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -83,8 +85,8 @@ pub enum StreamError {
     /// GStreamer names what is missing, such as "H.265 decoder".
     #[error("a GStreamer plugin is missing: {description}")]
     MissingPlugin { description: String },
-    #[error("no encoder for {codec:?} is installed")]
-    NoEncoder { codec: Codec },
+    #[error("no encoder for {coding:?} is installed")]
+    NoEncoder { coding: Coding },
     #[error("no encoder for {codec:?} sound is installed")]
     NoSoundEncoder { codec: SoundCodec },
     #[error("the source delivered no picture for {seconds} s")]
@@ -222,25 +224,6 @@ pub struct Publisher {
     pub program: String,
 }
 
-/// How a stream's picture is encoded, and why so.
-#[derive(Debug, Clone, PartialEq, Eq, glib::Boxed)]
-#[boxed_type(name = "HeadwaterEncoding", nullable)]
-pub struct Encoding {
-    /// The name of the GStreamer element, such as `x264enc`.
-    pub encoder: String,
-    pub reason: EncoderReason,
-    pub codec: Codec,
-    /// Pixels, both even.
-    pub width: u32,
-    pub height: u32,
-    /// Frames per second, as a fraction.
-    pub frame_rate: (u32, u32),
-    /// Thousand bits a second; none where the codec has no bitrate (MJPEG).
-    pub bitrate_kbps: Option<u32>,
-    /// The size that was asked for, where it was odd and had to be rounded.
-    pub rounded_from: Option<(u32, u32)>,
-}
-
 /// How a stream's sound is encoded, and why so.
 #[derive(Debug, Clone, PartialEq, Eq, glib::Boxed)]
 #[boxed_type(name = "HeadwaterSoundEncoding", nullable)]
@@ -251,15 +234,6 @@ pub struct SoundEncoding {
     pub encoder: String,
     pub reason: EncoderReason,
     pub(super) format: sound::Format,
-}
-
-/// Why an encoder was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EncoderReason {
-    /// The first choice for this codec.
-    Preferred,
-    /// The better ones are not installed.
-    OthersMissing,
 }
 
 /// Whether those who should can read a stream.

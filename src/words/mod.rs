@@ -25,7 +25,7 @@ pub use custom::custom_error;
 pub use encryption::{encryption_error, encryption_state};
 pub use overlay::position;
 pub use pattern::pattern;
-pub use picture::{codec, encoding, frame_rate, size};
+pub use picture::{codec, coding, encoding, frame_rate, size};
 pub use problem::problem;
 pub use refusal::{lock_out, refusal};
 pub use server::{place, server_state};

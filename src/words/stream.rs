@@ -4,7 +4,7 @@ use super::camera::camera_error;
 use super::custom::custom_error;
 use super::relay::relay_error;
 use super::screen::screen_error;
-use super::{Words, codec as codec_name, sound_codec};
+use super::{Words, coding as coding_name, sound_codec};
 use crate::config::SoundCodec;
 use crate::engine::{Publisher, StreamError, StreamState};
 use crate::i18n::{gettext, gettext_f, ngettext_f};
@@ -115,9 +115,9 @@ fn stream_error(error: &StreamError) -> (String, String) {
             gettext_f("Something is not installed: {plugin}.", &[("plugin", description)]),
             gettext("Install the GStreamer plugin that brings it, and start Headwater again."),
         ),
-        StreamError::NoEncoder { codec } => (
+        StreamError::NoEncoder { coding } => (
             // Translators: {codec} is the name of a video codec.
-            gettext_f("No encoder for {codec} is installed.", &[("codec", codec_name(*codec))]),
+            gettext_f("No encoder for {codec} is installed.", &[("codec", coding_name(*coding))]),
             gettext("Install GStreamer’s “ugly” plugins (x264) or openh264, and start Headwater again."),
         ),
         StreamError::NoSoundEncoder { codec: SoundCodec::Auto } => (

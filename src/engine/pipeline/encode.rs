@@ -4,18 +4,22 @@
 //! queue ► (videoconvert ► capsfilter, for MJPEG) ► encoder ► capsfilter ► appsink of the feed
 //! ```
 
-use super::picture::Format;
-use crate::config::{Bitrate, Codec};
+use super::picture::{Format, Profile, even};
+use crate::config::Bitrate;
 use crate::engine::elements::{make, usable};
-use crate::engine::state::{EncoderReason, Encoding, StreamError};
+use crate::engine::state::{Coding, EncodedBy, EncoderReason, Encoding, Reencoded, StreamError};
 use gst::prelude::*;
 use std::sync::Mutex;
 
-/// The encoders of a codec, best first.
-const fn encoders(codec: Codec) -> &'static [&'static str] {
-    match codec {
-        Codec::H264 => &["x264enc", "openh264enc"],
-        Codec::Mjpeg => &["jpegenc"],
+/// The encoders of a codec, best first. Those that cannot be chosen are for the time in which a source that is passed
+/// through is lost, or has come back otherwise.
+const fn encoders(coding: Coding) -> &'static [&'static str] {
+    match coding {
+        Coding::H264 => &["x264enc", "openh264enc"],
+        Coding::H265 => &["x265enc"],
+        Coding::Mjpeg => &["jpegenc"],
+        Coding::Vp8 => &["vp8enc"],
+        Coding::Vp9 => &["vp9enc"],
     }
 }
 
@@ -33,31 +37,46 @@ const JPEG_QUALITY: i32 = 85;
 const QUEUE_FRAMES: u32 = 3;
 
 /// Chooses an encoder, and says what will be served.
-pub fn plan(codec: Codec, bitrate: Bitrate, format: &Format) -> Result<Encoding, StreamError> {
-    let candidates = encoders(codec);
-    let encoder = candidates.iter().find(|name| usable(name)).ok_or(StreamError::NoEncoder { codec })?;
+pub fn plan(
+    bitrate: Bitrate,
+    format: &Format,
+    needed_for: Option<Reencoded>,
+) -> Result<Encoding, StreamError> {
+    let coding = format.coding;
+    let candidates = encoders(coding);
+    let encoder = candidates.iter().find(|name| usable(name)).ok_or(StreamError::NoEncoder { coding })?;
+    let is_first = encoder == &candidates[0];
+    let reason = if is_first { EncoderReason::Preferred } else { EncoderReason::OthersMissing };
     Ok(Encoding {
-        encoder: (*encoder).to_owned(),
-        reason: if encoder == &candidates[0] {
-            EncoderReason::Preferred
-        } else {
-            EncoderReason::OthersMissing
-        },
-        codec,
-        width: format.width,
-        height: format.height,
+        by: EncodedBy::Encoder { name: (*encoder).to_owned(), reason, needed_for },
+        coding,
+        width: even(format.width),
+        height: even(format.height),
         frame_rate: format.frame_rate,
-        bitrate_kbps: bitrate_kbps(codec, bitrate, format),
+        bitrate_kbps: bitrate_kbps(bitrate, format),
         rounded_from: format.rounded_from,
     })
 }
 
+/// What is said of pictures that are passed through.
+pub fn passed_through(format: &Format) -> Encoding {
+    Encoding {
+        by: EncodedBy::Source,
+        coding: format.coding,
+        width: format.width,
+        height: format.height,
+        frame_rate: format.frame_rate,
+        bitrate_kbps: None,
+        rounded_from: None,
+    }
+}
+
 /// The bitrate in force, in thousand bits a second; none for MJPEG, which has a quality instead.
-pub fn bitrate_kbps(codec: Codec, bitrate: Bitrate, format: &Format) -> Option<u32> {
-    match (codec, bitrate) {
-        (Codec::Mjpeg, _) => None,
-        (Codec::H264, Bitrate::Kbps(kbps)) => Some(kbps),
-        (Codec::H264, Bitrate::Auto) => {
+pub fn bitrate_kbps(bitrate: Bitrate, format: &Format) -> Option<u32> {
+    match (format.coding, bitrate) {
+        (Coding::Mjpeg, _) => None,
+        (_, Bitrate::Kbps(kbps)) => Some(kbps),
+        (_, Bitrate::Auto) => {
             let pixels = f64::from(format.width) * f64::from(format.height);
             let rate = f64::from(format.frame_rate.0) / f64::from(format.frame_rate.1);
             let kbps = (pixels * rate * BITS_PER_PIXEL / 1000.0) as u32;
@@ -72,31 +91,49 @@ pub struct Encode {
     pub encoder: gst::Element,
 }
 
-pub fn make_encode(encoding: &Encoding) -> Result<Encode, StreamError> {
+/// `encoder` is one of [`plan`]'s.
+pub fn make_encode(name: &str, encoding: &Encoding, profile: Option<Profile>) -> Result<Encode, StreamError> {
     let queue = make("queue", "encode-queue")?;
     queue.set_property("max-size-buffers", QUEUE_FRAMES);
     queue.set_property("max-size-bytes", 0u32);
     queue.set_property("max-size-time", 0u64);
     queue.set_property_from_str("leaky", "downstream");
 
-    let encoder = make(&encoding.encoder, "encoder")?;
+    let encoder = make(name, "encoder")?;
     let (numerator, denominator) = encoding.frame_rate;
     let key_frame_interval = (KEY_FRAME_SECONDS * numerator / denominator).max(1);
     let mut elements = vec![queue];
-    let caps = match encoding.encoder.as_str() {
+    let caps = match name {
         "x264enc" => {
             encoder.set_property_from_str("tune", "zerolatency");
             encoder.set_property_from_str("speed-preset", "veryfast");
             encoder.set_property("key-int-max", key_frame_interval);
             // In RTP a mark ends a picture; these would be a packet more for each.
             encoder.set_property("aud", false);
-            gst::Caps::builder("video/x-h264").field("profile", "main").field("stream-format", "byte-stream")
+            let profile = match profile {
+                Some(Profile::Baseline) => "constrained-baseline",
+                Some(Profile::High) => "high",
+                Some(Profile::Main) | None => "main",
+            };
+            gst::Caps::builder("video/x-h264").field("profile", profile).field("stream-format", "byte-stream")
         }
         "openh264enc" => {
             encoder.set_property_from_str("complexity", "low");
             encoder.set_property_from_str("rate-control", "bitrate");
             encoder.set_property("gop-size", key_frame_interval);
             gst::Caps::builder("video/x-h264").field("stream-format", "byte-stream")
+        }
+        "x265enc" => {
+            encoder.set_property_from_str("tune", "zerolatency");
+            encoder.set_property_from_str("speed-preset", "superfast");
+            encoder.set_property("key-int-max", key_frame_interval as i32);
+            gst::Caps::builder("video/x-h265").field("stream-format", "byte-stream")
+        }
+        "vp8enc" | "vp9enc" => {
+            encoder.set_property("deadline", 1i64);
+            encoder.set_property("cpu-used", 8i32);
+            encoder.set_property("keyframe-max-dist", key_frame_interval as i32);
+            gst::Caps::builder(if name == "vp8enc" { "video/x-vp8" } else { "video/x-vp9" })
         }
         _ => {
             encoder.set_property("quality", JPEG_QUALITY);
@@ -151,8 +188,9 @@ fn count_running_time(pad: &gst::Pad) {
 pub fn set_bitrate(encoder: &gst::Element, kbps: Option<u32>) {
     let (Some(kbps), Some(factory)) = (kbps, encoder.factory()) else { return };
     match factory.name().as_str() {
-        "x264enc" => encoder.set_property("bitrate", kbps),
+        "x264enc" | "x265enc" => encoder.set_property("bitrate", kbps),
         "openh264enc" => encoder.set_property("bitrate", kbps * 1000),
+        "vp8enc" | "vp9enc" => encoder.set_property("target-bitrate", (kbps * 1000) as i32),
         _ => {}
     }
 }
@@ -161,26 +199,35 @@ pub fn set_bitrate(encoder: &gst::Element, kbps: Option<u32>) {
 mod tests {
     use super::*;
 
-    const HD: Format = Format { width: 1280, height: 720, frame_rate: (25, 1), rounded_from: None };
+    const HD: Format = Format {
+        coding: Coding::H264,
+        profile: None,
+        width: 1280,
+        height: 720,
+        frame_rate: (25, 1),
+        rounded_from: None,
+    };
 
     #[test]
     fn the_bitrate_follows_the_size_unless_it_is_given() {
-        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Auto, &HD), Some(2304));
-        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Kbps(900), &HD), Some(900));
+        assert_eq!(bitrate_kbps(Bitrate::Auto, &HD), Some(2304));
+        assert_eq!(bitrate_kbps(Bitrate::Kbps(900), &HD), Some(900));
         let small = Format { width: 160, height: 120, ..HD };
-        assert_eq!(bitrate_kbps(Codec::H264, Bitrate::Auto, &small), Some(200));
-        assert_eq!(bitrate_kbps(Codec::Mjpeg, Bitrate::Auto, &HD), None);
+        assert_eq!(bitrate_kbps(Bitrate::Auto, &small), Some(200));
+        assert_eq!(bitrate_kbps(Bitrate::Auto, &Format { coding: Coding::Mjpeg, ..HD }), None);
     }
 
     #[test]
     fn every_encoder_named_here_can_be_made_and_set() {
         gst::init().unwrap();
-        for codec in [Codec::H264, Codec::Mjpeg] {
-            let encoding = plan(codec, Bitrate::Auto, &HD).unwrap();
-            assert_eq!(encoding.reason, EncoderReason::Preferred);
-            for encoder in encoders(codec) {
-                let encoding = Encoding { encoder: (*encoder).into(), ..encoding.clone() };
-                make_encode(&encoding).unwrap();
+        for coding in [Coding::H264, Coding::H265, Coding::Mjpeg, Coding::Vp8, Coding::Vp9] {
+            let encoding = plan(Bitrate::Auto, &Format { coding, ..HD }, None).unwrap();
+            assert!(
+                matches!(&encoding.by, EncodedBy::Encoder { reason: EncoderReason::Preferred, .. }),
+                "{encoding:?}"
+            );
+            for encoder in encoders(coding) {
+                make_encode(encoder, &encoding, Some(Profile::High)).unwrap();
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What is written into the picture. A bin whose insides are exchanged between two pictures, so that
 //! overlays come, go and change while readers watch.
 
-use super::while_blocked;
+use super::tee::while_blocked;
 use crate::config::{Overlay, Position};
 use crate::engine::elements::{end, make};
 use crate::engine::state::StreamError;

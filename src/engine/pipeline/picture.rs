@@ -7,7 +7,7 @@
 
 use crate::config::{Codec, FrameRate, Rendition, Size};
 use crate::engine::elements::make;
-use crate::engine::state::StreamError;
+use crate::engine::state::{Coding, StreamError};
 use gst::prelude::*;
 
 /// For material of variable rate that is to be served "as the source delivers it": encoders plan by a rate.
@@ -19,7 +19,10 @@ const LARGEST_JPEG: u32 = 2040;
 /// What is served, for as long as the stream is on: readers were told so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// Pixels, both even.
+    pub coding: Coding,
+    /// What it asks of decoders, where the source's own pictures were served first.
+    pub profile: Option<Profile>,
+    /// Pixels; both are even where the pictures are encoded here.
     pub width: u32,
     pub height: u32,
     /// Frames per second, as a fraction.
@@ -28,17 +31,55 @@ pub struct Format {
     pub rounded_from: Option<(u32, u32)>,
 }
 
+/// Of H.264 (ITU-T H.264, Annex A), those that are encoded here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Baseline,
+    Main,
+    High,
+}
+
+impl Profile {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "baseline" | "constrained-baseline" => Some(Self::Baseline),
+            "main" => Some(Self::Main),
+            "high" => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+
 /// Encoders take 4:2:0 pictures, whose sides are even.
 pub fn even(side: u32) -> u32 {
     (side & !1).max(2)
 }
 
 impl Format {
-    /// The format for what a source delivers.
+    /// The format of coded pictures that are passed through, where their caps say enough.
+    pub fn of_coded(coding: Coding, caps: &gst::StructureRef) -> Option<Self> {
+        let side = |name| caps.get::<i32>(name).ok().and_then(|side| u32::try_from(side).ok());
+        let rate = caps.get::<gst::Fraction>("framerate").ok().filter(|rate| rate.numer() > 0);
+        let frame_rate = rate.map_or(VARIABLE_RATE, |rate| (rate.numer() as u32, rate.denom() as u32));
+        let profile = caps.get::<&str>("profile").ok().and_then(Profile::of);
+        let (width, height) = (side("width")?, side("height")?);
+        Some(Self { coding, profile, width, height, frame_rate, rounded_from: None })
+    }
+
+    /// Whether readers who were told this one can go on with the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.coding, self.width, self.height) == (other.coding, other.width, other.height)
+    }
+
+    /// The format for what a source delivers, where it is encoded here.
     pub fn new(rendition: &Rendition, source: &gst_video::VideoInfo) -> Self {
+        let coding = match rendition.codec {
+            Codec::Auto | Codec::H264 => Coding::H264,
+            Codec::Mjpeg => Coding::Mjpeg,
+        };
         let (width, height) = match rendition.size {
             Size::Pixels { width, height } => (width, height),
-            Size::Source => fitting(square_pixels(source), rendition.codec),
+            Size::Source => fitting(square_pixels(source), coding),
         };
         let frame_rate = match rendition.frame_rate {
             FrameRate::Fixed { numerator, denominator } => (numerator, denominator),
@@ -49,6 +90,8 @@ impl Format {
         };
         let (even_width, even_height) = (even(width), even(height));
         Self {
+            coding,
+            profile: None,
             width: even_width,
             height: even_height,
             frame_rate,
@@ -60,8 +103,8 @@ impl Format {
     pub fn caps(&self) -> gst::Caps {
         gst_video::VideoCapsBuilder::new()
             .format(gst_video::VideoFormat::I420)
-            .width(self.width as i32)
-            .height(self.height as i32)
+            .width(even(self.width) as i32)
+            .height(even(self.height) as i32)
             .framerate(gst::Fraction::new(self.frame_rate.0 as i32, self.frame_rate.1 as i32))
             .pixel_aspect_ratio(gst::Fraction::new(1, 1))
             .build()
@@ -76,9 +119,9 @@ fn square_pixels(source: &gst_video::VideoInfo) -> (u32, u32) {
 }
 
 /// A size that the codec can carry, of the same shape.
-fn fitting((width, height): (u32, u32), codec: Codec) -> (u32, u32) {
+fn fitting((width, height): (u32, u32), coding: Coding) -> (u32, u32) {
     let longest = width.max(height);
-    if codec != Codec::Mjpeg || longest <= LARGEST_JPEG {
+    if coding != Coding::Mjpeg || longest <= LARGEST_JPEG {
         return (width, height);
     }
     let scaled = |side: u32| even((u64::from(side) * u64::from(LARGEST_JPEG) / u64::from(longest)) as u32);

@@ -8,7 +8,8 @@ use super::{drain, ffi, gather, publisher, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::{is_a, make};
 use crate::engine::feed::{Described, Feed};
-use crate::engine::state::StreamError;
+use crate::engine::gop;
+use crate::engine::state::{Coding, StreamError};
 use gst::prelude::*;
 use gst_app::AppSrc;
 use gst_rtsp_server::prelude::*;
@@ -151,19 +152,24 @@ fn make_media(described: &Described) -> Result<gst::Bin, StreamError> {
 
 fn add_picture(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {
     let input = make("appsrc", INPUT)?;
+    let coding = Coding::of(caps).ok_or_else(|| StreamError::internal("nothing sends this"))?;
+    let (parser, payloader) = match coding {
+        Coding::H264 => (Some("h264parse"), "rtph264pay"),
+        Coding::H265 => (Some("h265parse"), "rtph265pay"),
+        Coding::Mjpeg => (None, "rtpjpegpay"),
+        Coding::Vp8 => (None, "rtpvp8pay"),
+        Coding::Vp9 => (None, "rtpvp9pay"),
+    };
     let mut elements = vec![input];
+    elements.extend(parser.map(|parser| make(parser, "parse")).transpose()?);
     // The library finds the payloader by this name.
-    let pay = if caps.structure(0).is_some_and(|caps| caps.name() == "image/jpeg") {
-        make("rtpjpegpay", "pay0")?
-    } else {
-        elements.push(make("h264parse", "parse")?);
-        let pay = make("rtph264pay", "pay0")?;
+    let pay = make(payloader, "pay0")?;
+    if matches!(coding, Coding::H264 | Coding::H265) {
         // Parameter sets before each key frame, for readers that missed those in the description.
         pay.set_property("config-interval", -1i32);
         // Small parameter sets travel with the key frame, and nothing waits for the next frame.
         pay.set_property_from_str("aggregate-mode", "zero-latency");
-        pay
-    };
+    }
     elements.push(pay.clone());
     add(bin, &elements)?;
     gather::install(&pay.static_pad("src").expect("a payloader has a source pad"));
@@ -241,9 +247,10 @@ fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
     let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
     let input = |name| bin.by_name(name).and_then(|element| element.downcast::<AppSrc>().ok());
     let (Some(source), sound) = (input(INPUT), input(SOUND_INPUT)) else { return };
+    gop::send_evenly(&source.static_pad("src").expect("an appsrc has a source pad"));
     // The encoder runs until the media is let go. Nothing passes before the first PLAY: what a reader would
     // get then is as old as its DESCRIBE.
-    let Some(input) = feed.attach(&source, sound.as_ref(), time.now()) else {
+    let Some(input) = feed.attach(&source, sound.as_ref(), time) else {
         // The stream ended meanwhile. Without an end the request would wait for a first picture.
         for source in [Some(source), sound].into_iter().flatten() {
             let _ = source.end_of_stream();

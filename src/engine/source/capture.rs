@@ -8,7 +8,7 @@
 
 use super::apart::Apart;
 use super::entry::{Line, put_on_line, swallow_end};
-use super::{Event, Notify};
+use super::{Event, Notify, Wanted};
 use crate::engine::cameras::Remote;
 use crate::engine::elements::make;
 use crate::engine::state::StreamError;
@@ -79,7 +79,7 @@ impl Capture {
             filter.set_property("caps", caps);
         }
         let decode = make("decodebin", "decode")?;
-        decode.set_property("caps", super::decoded(false));
+        decode.set_property("caps", super::taken(Wanted::Decoded, false));
         let capture = gst::Bin::with_name(&format!("capture-{number}"));
         let chain = [source, &filter, &decode];
         capture.add_many(chain).map_err(StreamError::internal)?;

@@ -2,12 +2,16 @@
 //! one line of time.
 //!
 //! ```text
-//! pictures ► convert ► deinterlace ► turn
+//! pictures ► convert ► deinterlace ► turn       or, where they are passed through:  coded pictures ► exit
 //! sound    ► tap
 //! ```
 
+use super::Wanted;
+use super::coded::Exit;
+use super::coded_line::CodedLine;
 use super::steady::Steady;
 use crate::engine::elements::make;
+use crate::engine::gop::Kept;
 use crate::engine::sound::{self, Tap, Track};
 use crate::engine::state::StreamError;
 use gst::prelude::*;
@@ -17,8 +21,15 @@ use std::time::Instant;
 /// The elements that stay.
 pub struct Entry {
     bin: gst::Bin,
-    pictures: gst::Pad,
+    pictures: Pictures,
     sound: Option<SoundEntry>,
+}
+
+/// Where they come in.
+#[derive(Clone)]
+enum Pictures {
+    Decoded(glib::WeakRef<gst::Pad>),
+    Coded(Exit, Arc<Mutex<CodedLine>>),
 }
 
 struct SoundEntry {
@@ -28,13 +39,20 @@ struct SoundEntry {
 
 impl Entry {
     /// Without a track sound is not taken.
-    pub fn new(sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
+    pub fn new(wanted: Wanted, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
+        let bin = gst::Bin::with_name("source");
+        match wanted {
+            Wanted::Decoded => Self::decoded(bin, sound),
+            Wanted::Coded => Self::coded(bin, sound),
+        }
+    }
+
+    fn decoded(bin: gst::Bin, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
         let convert = make("videoconvert", "convert")?;
         // Both do nothing unless the stream says that it is interlaced, or turned.
         let deinterlace = make("deinterlace", "deinterlace")?;
         let turn = make("videoflip", "turn")?;
         turn.set_property_from_str("video-direction", "auto");
-        let bin = gst::Bin::with_name("source");
         let chain = [&convert, &deinterlace, &turn];
         bin.add_many(chain).map_err(StreamError::internal)?;
         gst::Element::link_many(chain).map_err(StreamError::internal)?;
@@ -43,9 +61,38 @@ impl Entry {
         bin.add_pad(&pad).map_err(StreamError::internal)?;
         let line = Line::new();
         put_on_line(&pad, line.clone());
-        let sound = sound.map(|track| add_sound(&bin, track, line)).transpose()?;
+        let shift = move || line.lock().unwrap().shift;
+        let sound = sound.map(|track| add_sound(&bin, track, shift)).transpose()?;
         let pictures = convert.static_pad("sink").expect("videoconvert has a sink pad");
-        Ok(Self { bin, pictures, sound })
+        Ok(Self { bin, pictures: Pictures::Decoded(pictures.downgrade()), sound })
+    }
+
+    fn coded(bin: gst::Bin, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
+        let exit = Exit::new(&bin, true)?;
+        let pad = gst::GhostPad::with_target(&exit.pad()).map_err(StreamError::internal)?;
+        bin.add_pad(&pad).map_err(StreamError::internal)?;
+        let line = CodedLine::put_on(&pad);
+        let shift = {
+            let line = line.clone();
+            move || line.lock().unwrap().shift()
+        };
+        let sound = sound.map(|track| add_sound(&bin, track, shift)).transpose()?;
+        Ok(Self { bin, pictures: Pictures::Coded(exit, line), sound })
+    }
+
+    /// What it is linked to.
+    pub fn wanted(&self) -> Wanted {
+        match self.pictures {
+            Pictures::Decoded(_) => Wanted::Decoded,
+            Pictures::Coded(..) => Wanted::Coded,
+        }
+    }
+
+    /// Says what comes first and is from before: whoever begins in the middle needs it.
+    pub fn expect(&self, kept: Option<Kept>) {
+        if let Pictures::Coded(_, line) = &self.pictures {
+            line.lock().unwrap().expect(kept);
+        }
     }
 
     pub fn bin(&self) -> &gst::Bin {
@@ -59,26 +106,36 @@ impl Entry {
     /// Links what a decoder brings: the first picture, and the first sound where it is taken. `ended` is called when
     /// there are no more pictures, on a streaming thread.
     pub fn link(&self, decoder: &gst::Element, ended: impl Fn() + Clone + Send + Sync + 'static) {
-        let pictures = self.pictures.downgrade();
+        let pictures = self.pictures.clone();
         let sound = self.sound.as_ref().map(|sound| sound.pad.downgrade());
         decoder.connect_pad_added(move |_, pad| {
             if pad.direction() != gst::PadDirection::Src {
                 return;
             }
             let is_sound = super::is_sound(pad);
-            let entry = match is_sound {
-                true => sound.as_ref().and_then(glib::WeakRef::upgrade),
-                false => pictures.upgrade(),
+            let ended = ended.clone();
+            // The end of the pictures tells.
+            let swallow = || {
+                swallow_end(pad, move || {
+                    if !is_sound {
+                        ended();
+                    }
+                });
+            };
+            let entry = match (&pictures, is_sound) {
+                (_, true) => sound.as_ref().and_then(glib::WeakRef::upgrade),
+                (Pictures::Decoded(pictures), false) => pictures.upgrade(),
+                (Pictures::Coded(exit, _), false) => {
+                    swallow();
+                    if let Err(reason) = exit.link(pad) {
+                        tracing::warn!("not passed through: {reason}");
+                    }
+                    return;
+                }
             };
             // A second picture has nowhere to go, and is not wanted.
             let Some(entry) = entry.filter(|entry| !entry.is_linked()) else { return };
-            let ended = ended.clone();
-            // The end of the pictures tells.
-            swallow_end(pad, move || {
-                if !is_sound {
-                    ended();
-                }
-            });
+            swallow();
             let _ = pad.link(&entry);
         });
     }
@@ -131,9 +188,14 @@ impl Line {
     }
 }
 
-fn add_sound(bin: &gst::Bin, track: &Arc<Track>, line: Arc<Mutex<Line>>) -> Result<SoundEntry, StreamError> {
+/// `shift` is from the connection's running time to where its last picture was placed, in nanoseconds.
+fn add_sound(
+    bin: &gst::Bin,
+    track: &Arc<Track>,
+    shift: impl Fn() -> Option<gst::ClockTimeDiff> + Send + Sync + 'static,
+) -> Result<SoundEntry, StreamError> {
     // Sound is placed as the pictures of the same connection are.
-    let place = move |running: gst::ClockTime| match line.lock().unwrap().shift {
+    let place = move |running: gst::ClockTime| match shift() {
         Some(shift) => {
             let place = u64::try_from(running.nseconds() as i64 + shift).unwrap_or(0);
             sound::Place::At(gst::ClockTime::from_nseconds(place), None)

@@ -5,6 +5,9 @@
 //!                              └► tap, for the sound                                    │
 //! item 8: filesrc ► decodebin ► …                                 (opened and waiting) ─┴► concat
 //! ```
+//! Where they are passed through, the pictures come out of `decodebin` as they are in the file: `coded` instead of
+//! what follows it.
+//!
 //! `concat` lets an item begin where the one before ended, by running time, so that a loop is no jump.
 //! An item that ended is replaced by the next but one; so one is always open and waiting, and the loop point
 //! costs nothing. No seeking: it works with any container, and files of different kinds may follow each other.
@@ -18,17 +21,18 @@ mod still;
 
 pub(super) use reason::readable;
 
-use super::{Event, ItemEnd, Notify, wait_for_decoders};
+use super::coded::Exit;
+use super::{Event, ItemEnd, Notify, Wanted, wait_for_decoders};
 use crate::config::{FileSource, FrameRate, Media, Rendition, Size};
 use crate::engine::elements::{end, make};
 use crate::engine::pipeline::VARIABLE_RATE;
 use crate::engine::sound::{Place, Tap, Track};
-use crate::engine::state::StreamError;
+use crate::engine::state::{Reencoded, StreamError};
 use gst::prelude::*;
 use playlist::Playlist;
 use reason::reason_of;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use still::Still;
@@ -41,6 +45,7 @@ const LARGEST_PICTURE: (u32, u32) = (1920, 1080);
 /// Files that are played.
 pub struct Files {
     bin: gst::Bin,
+    wanted: Wanted,
     concat: gst::Element,
     playlist: Playlist,
     still: Still,
@@ -91,11 +96,33 @@ struct Item {
     has_sound: Option<bool>,
 }
 
+/// Where the pictures of an item go.
+enum Pictures {
+    Decoded(glib::WeakRef<gst::Pad>),
+    Coded(Exit),
+}
+
+impl Pictures {
+    fn link(&self, pad: &gst::Pad) {
+        let linked = match self {
+            Self::Decoded(sink) => {
+                sink.upgrade().map_or(Ok(()), |sink| pad.link(&sink).map(drop).map_err(StreamError::internal))
+            }
+            Self::Coded(exit) => exit.link(pad),
+        };
+        if let Err(reason) = linked {
+            tracing::warn!("{reason}");
+        }
+    }
+}
+
 impl Files {
     pub fn new(
         config: &FileSource,
+        wanted: Wanted,
         rendition: &Rendition,
         sound: Option<&Arc<Track>>,
+        from: Option<&Path>,
         notify: Notify,
     ) -> Result<Self, StreamError> {
         let concat = make("concat", "playlist")?;
@@ -110,10 +137,15 @@ impl Files {
         if let Some(sound) = sound {
             find_seams(&concat, seams.clone(), sound.clone());
         }
+        let mut playlist = Playlist::new(config);
+        if let Some(from) = from {
+            playlist.begin_with(from);
+        }
         let mut files = Self {
             bin,
+            wanted,
             concat,
-            playlist: Playlist::new(config),
+            playlist,
             still: still(config, rendition),
             items: VecDeque::new(),
             next: 0,
@@ -128,6 +160,11 @@ impl Files {
 
     pub fn bin(&self) -> &gst::Bin {
         &self.bin
+    }
+
+    /// The file that is played.
+    pub fn playing(&self) -> Option<PathBuf> {
+        self.items.front().map(|item| item.location.clone())
     }
 
     /// Whether there is sound, once that is known of the files that are open. One that was not opened yet may have
@@ -212,22 +249,17 @@ impl Files {
         let decode = make("decodebin", "decode")?;
         // Subtitles are not decoded, and sound only where it is served.
         decode.set_property("expose-all-streams", false);
-        decode.set_property("caps", super::decoded(self.sound.is_some()));
-        // Where the next two do not know the format; 10 bit and all common ones they do.
-        let convert = make("videoconvert", "convert")?;
-        // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.
-        let deinterlace = make("deinterlace", "deinterlace")?;
-        let turn = make("videoflip", "turn")?;
-        turn.set_property_from_str("video-direction", "auto");
-        // They do nothing but for files of pictures.
-        let (fit, size) = (make("videoconvertscale", "fit")?, make("capsfilter", "fit-size")?);
-        bin.add_many([&file, &decode, &convert, &deinterlace, &turn, &fit, &size]).expect("fresh elements");
+        decode.set_property("caps", super::taken(self.wanted, self.sound.is_some()));
+        bin.add_many([&file, &decode]).expect("fresh elements");
         file.link(&decode).map_err(StreamError::internal)?;
-        gst::Element::link_many([&convert, &deinterlace, &turn, &fit, &size])
-            .map_err(StreamError::internal)?;
-
-        fit_pictures(&decode, &fit, &size, self.still);
-        let ghost = self.still.exit(&size.static_pad("src").expect("a capsfilter has a source pad"))?;
+        let (pictures, ghost) = match self.wanted {
+            Wanted::Decoded => self.decoded_way(&bin, &decode)?,
+            Wanted::Coded => {
+                let exit = Exit::new(&bin, false)?;
+                let ghost = gst::GhostPad::with_target(&exit.pad()).map_err(StreamError::internal)?;
+                (Pictures::Coded(exit), ghost)
+            }
+        };
         bin.add_pad(&ghost).map_err(StreamError::internal)?;
 
         let pad = self.concat.request_pad_simple("sink_%u").expect("concat has request pads");
@@ -236,29 +268,34 @@ impl Files {
             Some(sound) => Some(self.tap(sound, &pad, number, unfinished.clone())?),
             None => None,
         };
-        let sink = convert.static_pad("sink").expect("videoconvert has a sink pad");
         let sound_sink = tap.as_ref().map(|tap| tap.add_to(&bin)).transpose()?;
+        let is_linked = Arc::new(AtomicBool::new(false));
         decode.connect_pad_added({
-            let (sink, sound_sink) = (sink.downgrade(), sound_sink.as_ref().map(gst::Pad::downgrade));
-            let unfinished = unfinished.clone();
-            move |_, pad| {
-                let is_sound = super::is_sound(pad);
-                let sink = if is_sound {
-                    sound_sink.as_ref().and_then(glib::WeakRef::upgrade)
-                } else {
-                    sink.upgrade()
-                };
-                // A second picture in the file has nowhere to go, and is not wanted; nor is a second sound.
-                if let Some(sink) = sink.filter(|sink| !sink.is_linked()) {
-                    unfinished.lock().unwrap().has_sound |= is_sound;
-                    let _ = pad.link(&sink);
+            let (is_linked, notify, unfinished) =
+                (is_linked.clone(), self.notify.clone(), unfinished.clone());
+            let sound_sink = sound_sink.as_ref().map(gst::Pad::downgrade);
+            move |decode, pad| {
+                if super::is_sound(pad) {
+                    let sink = sound_sink.as_ref().and_then(glib::WeakRef::upgrade);
+                    // A second sound in the file has nowhere to go, and is not wanted; nor is a second picture.
+                    if let Some(sink) = sink.filter(|sink| !sink.is_linked()) {
+                        unfinished.lock().unwrap().has_sound = true;
+                        let _ = pad.link(&sink);
+                    }
+                } else if !is_linked.swap(true, Ordering::Relaxed) {
+                    match &pictures {
+                        Pictures::Coded(_) if is_of_picture(decode) => {
+                            notify(Event::Unfit(Reencoded::Stills));
+                        }
+                        pictures => pictures.link(pad),
+                    }
                 }
             }
         });
         decode.connect_no_more_pads({
-            let (sink, notify, unfinished) = (sink.downgrade(), self.notify.clone(), unfinished.clone());
+            let (notify, unfinished) = (self.notify.clone(), unfinished.clone());
             move |_| {
-                if sink.upgrade().is_some_and(|sink| !sink.is_linked()) {
+                if !is_linked.load(Ordering::Relaxed) {
                     return notify(Event::Item { number, end: ItemEnd::NoVideo });
                 }
                 let has_sound = unfinished.lock().unwrap().has_sound;
@@ -297,6 +334,29 @@ impl Files {
         ghost.link(&pad).map_err(StreamError::internal)?;
         bin.sync_state_with_parent().map_err(StreamError::internal)?;
         Ok(Item { number, location, bin, pad, tap, has_sound: None })
+    }
+
+    /// What decoded pictures of an item go through, and where they leave it.
+    fn decoded_way(
+        &self,
+        bin: &gst::Bin,
+        decode: &gst::Element,
+    ) -> Result<(Pictures, gst::GhostPad), StreamError> {
+        // Where the next two do not know the format; 10 bit and all common ones they do.
+        let convert = make("videoconvert", "convert")?;
+        // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.
+        let deinterlace = make("deinterlace", "deinterlace")?;
+        let turn = make("videoflip", "turn")?;
+        turn.set_property_from_str("video-direction", "auto");
+        // They do nothing but for files of pictures.
+        let (fit, size) = (make("videoconvertscale", "fit")?, make("capsfilter", "fit-size")?);
+        let chain = [&convert, &deinterlace, &turn, &fit, &size];
+        bin.add_many(chain).map_err(StreamError::internal)?;
+        gst::Element::link_many(chain).map_err(StreamError::internal)?;
+        fit_pictures(decode, &fit, &size, self.still);
+        let ghost = self.still.exit(&size.static_pad("src").expect("a capsfilter has a source pad"))?;
+        let sink = convert.static_pad("sink").expect("videoconvert has a sink pad");
+        Ok((Pictures::Decoded(sink.downgrade()), ghost))
     }
 
     /// For the sound of the item that feeds the pad.

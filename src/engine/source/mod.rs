@@ -1,10 +1,12 @@
 //! Where the pictures come from, one file a kind. A source is a bin with one ghost pad, `src`, that delivers
-//! decoded pictures, as fast as they are taken, on a time line of its own that never jumps. Its sound, if it is asked
-//! for, it writes to a track, at the time of its pictures.
+//! pictures, decoded or as it has them, as fast as they are taken, on a time line of its own that never jumps. Its
+//! sound, if it is asked for, it writes to a track, at the time of its pictures.
 
 mod apart;
 mod camera;
 mod capture;
+mod coded;
+mod coded_line;
 mod custom;
 mod entry;
 mod file;
@@ -21,10 +23,19 @@ pub use custom::check as check_pipeline;
 use super::ingest::Ingest;
 use super::pipeline::Format;
 use super::sound::Track;
-use super::state::{CustomError, RelayError, StreamError};
+use super::state::{CustomError, Reencoded, RelayError, StreamError};
 use crate::config::{self, Password, Rendition};
 use gst::prelude::*;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// How pictures are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Decoded,
+    /// As the source has them, to be passed through: of a codec that cannot be they come decoded all the same.
+    Coded,
+}
 
 /// What a source tells the thread that owns it, from any thread.
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub enum Event {
     Screen(screen::Answer),
     /// A user's own pipeline came to its end.
     PipelineEnded,
+    /// Its pictures cannot be passed through.
+    Unfit(Reencoded),
     /// It was found out why a connection failed.
     Lost { connection: u64, reason: RelayError },
 }
@@ -73,29 +86,36 @@ pub enum Source {
 impl Source {
     /// Makes the source's elements; nothing is opened before the pipeline starts, but a file that is not
     /// there is said at once, and where nobody publishes. `password` is that of a relay, or what stands for a screen.
-    /// Without a track sound is not even decoded.
+    /// Without a track sound is not even decoded. `from` is the file of a playlist to begin with.
+    #[expect(clippy::too_many_arguments, reason = "each kind needs others of them")]
     pub fn new(
         config: &config::Source,
+        wanted: Wanted,
         rendition: &Rendition,
         password: Option<&Password>,
         sound: Option<&Arc<Track>>,
         ingest: &Ingest,
+        from: Option<PathBuf>,
         notify: Notify,
     ) -> Result<Self, StreamError> {
         match config {
             config::Source::Pattern(pattern) => {
                 pattern::Pattern::new(pattern, rendition, sound).map(Self::Pattern)
             }
-            config::Source::File(files) => file::Files::new(files, rendition, sound, notify).map(Self::File),
+            config::Source::File(files) => {
+                file::Files::new(files, wanted, rendition, sound, from.as_deref(), notify).map(Self::File)
+            }
             config::Source::Relay(relay) => {
-                relay::Relay::new(relay, password, sound, notify).map(Self::Relay)
+                relay::Relay::new(relay, wanted, password, sound, notify).map(Self::Relay)
             }
             config::Source::Camera(camera) => {
                 camera::Camera::new(camera, rendition, notify).map(Self::Camera)
             }
             config::Source::Screen(screen) => screen::Screen::new(screen, password, notify).map(Self::Screen),
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
-            config::Source::Published(_) => published::Published::new(ingest, sound).map(Self::Published),
+            config::Source::Published(_) => {
+                published::Published::new(wanted, ingest, sound).map(Self::Published)
+            }
         }
     }
 
@@ -178,6 +198,19 @@ impl Source {
         }
     }
 
+    /// Whether what comes after a sleep goes on from what came before.
+    pub fn goes_on_after_sleep(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// The file that is played, where files are.
+    pub fn playing(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(files) => files.playing(),
+            _ => None,
+        }
+    }
+
     /// Whether what it shows is still sent, where it comes from a publisher.
     pub fn is_up_to_date(&self, ingest: &Ingest) -> bool {
         match self {
@@ -253,8 +286,11 @@ impl Source {
 }
 
 /// What a decoder is asked for: pictures, and sound where it is served.
-fn decoded(with_sound: bool) -> gst::Caps {
+fn taken(wanted: Wanted, with_sound: bool) -> gst::Caps {
     let mut caps = gst::Caps::builder("video/x-raw").any_features().build();
+    if wanted == Wanted::Coded {
+        caps.merge(coded::caps());
+    }
     if with_sound {
         caps.merge(gst::Caps::builder("audio/x-raw").any_features().build());
     }

@@ -135,7 +135,7 @@ mod tests {
     const SMALL: Rendition = Rendition {
         size: Size::Pixels { width: 320, height: 180 },
         frame_rate: FrameRate::Fixed { numerator: 10, denominator: 1 },
-        codec: crate::config::Codec::H264,
+        codec: crate::config::Codec::Auto,
         bitrate: crate::config::Bitrate::Auto,
     };
 

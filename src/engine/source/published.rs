@@ -7,15 +7,15 @@
 //! The decoders are there only while the source is awake.
 
 use super::entry::Entry;
-use super::wait_for_decoders;
+use super::{Wanted, wait_for_decoders};
 use crate::engine::elements::{end, make};
-use crate::engine::ingest::{Ingest, Kept, PICTURES, Publication, SOUND};
+use crate::engine::gop::Kept;
+use crate::engine::ingest::{Ingest, PICTURES, Publication, SOUND};
 use crate::engine::sound::Track;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
 use gst_app::{AppLeakyType, AppSrc};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that wait for a decoder that cannot keep up.
 const MOST_WAITING: u64 = 32_000_000;
@@ -29,9 +29,9 @@ pub struct Published {
 }
 
 impl Published {
-    pub fn new(ingest: &Ingest, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
+    pub fn new(wanted: Wanted, ingest: &Ingest, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
         let publication = ingest.current().ok_or(StreamError::NotPublished)?;
-        Ok(Self { entry: Entry::new(sound)?, publication, decoders: Vec::new() })
+        Ok(Self { entry: Entry::new(wanted, sound)?, publication, decoders: Vec::new() })
     }
 
     pub fn bin(&self) -> &gst::Bin {
@@ -53,6 +53,7 @@ impl Published {
         }
         self.entry.open();
         let kept = self.publication.kept();
+        self.entry.expect(kept);
         let pictures = self.add_decoder("pictures", kept)?;
         self.publication.attach(PICTURES, &pictures);
         if self.has_sound() && self.entry.takes_sound() {
@@ -62,7 +63,7 @@ impl Published {
         Ok(())
     }
 
-    /// What is kept is decoded, and not shown: it may be from before a pause.
+    /// What is kept and decoded here is not shown: it may be from before a pause.
     fn add_decoder(&mut self, name: &str, kept: Option<Kept>) -> Result<AppSrc, StreamError> {
         let source = AppSrc::builder()
             .name(format!("published-{name}"))
@@ -72,8 +73,9 @@ impl Published {
             .leaky_type(AppLeakyType::Downstream)
             .build();
         let decode = make("decodebin", &format!("decode-{name}"))?;
-        if let Some(kept) = kept {
-            decode.connect_pad_added(move |_, pad| leave_out(pad, kept));
+        decode.set_property("caps", super::taken(self.entry.wanted(), true));
+        if let (Some(kept), Wanted::Decoded) = (kept, self.entry.wanted()) {
+            decode.connect_pad_added(move |_, pad| kept.leave_out(pad));
         }
         // Who publishes does not end the stream: that is told otherwise.
         self.entry.link(&decode, || ());
@@ -100,19 +102,4 @@ impl Published {
             end(&element);
         }
     }
-}
-
-fn leave_out(pad: &gst::Pad, kept: Kept) {
-    let left = AtomicUsize::new(kept.pictures);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let time = info.buffer().and_then(|buffer| buffer.pts());
-        let is_kept = time.is_some_and(|time| time <= kept.until);
-        // However times may jump, no more than there were.
-        if is_kept
-            && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-        {
-            return gst::PadProbeReturn::Drop;
-        }
-        gst::PadProbeReturn::Remove
-    });
 }

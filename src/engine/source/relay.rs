@@ -11,7 +11,7 @@
 
 use super::apart::{Apart, spawn};
 use super::entry::Entry;
-use super::{Event, Notify};
+use super::{Event, Notify, Wanted};
 use crate::config::{Password, Place, RelaySource, Transport};
 use crate::engine::elements::make;
 use crate::engine::sound::Track;
@@ -68,6 +68,7 @@ struct Connection {
 impl Relay {
     pub fn new(
         config: &RelaySource,
+        wanted: Wanted,
         password: Option<&Password>,
         sound: Option<&Arc<Track>>,
         notify: Notify,
@@ -77,7 +78,7 @@ impl Relay {
             return Err(StreamError::Relay { address: config.address.clone(), reason });
         }
         Ok(Self {
-            entry: Entry::new(sound)?,
+            entry: Entry::new(wanted, sound)?,
             has_sound: None,
             described: Arc::default(),
             config: config.clone(),
@@ -112,7 +113,7 @@ impl Relay {
         let element = make("uridecodebin3", &format!("connection-{number}"))?;
         element.set_property("uri", &self.config.address);
         let wants_sound = self.entry.takes_sound();
-        element.set_property("caps", super::decoded(wants_sound));
+        element.set_property("caps", super::taken(self.entry.wanted(), wants_sound));
         let (config, password, described) =
             (self.config.clone(), self.password.clone(), self.described.clone());
         element.connect("source-setup", false, move |values| {
@@ -382,9 +383,9 @@ mod tests {
         gst::init().unwrap();
         let config =
             RelaySource { address: "rtsp://192.0.2.1/".into(), user: "admin".into(), ..Default::default() };
-        let error = Relay::new(&config, None, None, Arc::new(|_| ())).err().unwrap();
+        let error = Relay::new(&config, Wanted::Decoded, None, None, Arc::new(|_| ())).err().unwrap();
         assert!(error.is_lasting(), "{error}");
-        assert!(Relay::new(&config, Some(&"secret".into()), None, Arc::new(|_| ())).is_ok());
+        assert!(Relay::new(&config, Wanted::Decoded, Some(&"secret".into()), None, Arc::new(|_| ())).is_ok());
     }
 
     #[test]
@@ -395,7 +396,7 @@ mod tests {
         for scheme in ["rtsp", "http", "rtmp"] {
             let address = format!("{scheme}://{}/live/a", listener.local_addr().unwrap());
             let config = RelaySource { address, ..Default::default() };
-            let mut relay = Relay::new(&config, None, None, Arc::new(|_| ())).unwrap();
+            let mut relay = Relay::new(&config, Wanted::Decoded, None, None, Arc::new(|_| ())).unwrap();
             relay.bin().set_state(gst::State::Playing).unwrap();
             relay.wake().unwrap();
             let _connected = listener.accept().unwrap();

@@ -36,7 +36,7 @@ use trial::Trial;
 const PATTERN_RENDITION: Rendition = Rendition {
     size: Size::Pixels { width: 1280, height: 720 },
     frame_rate: FrameRate::Fixed { numerator: 25, denominator: 1 },
-    codec: crate::config::Codec::H264,
+    codec: crate::config::Codec::Auto,
     bitrate: crate::config::Bitrate::Auto,
 };
 

@@ -10,7 +10,7 @@ use super::stream_view::{StreamView, look};
 use super::toasts;
 use crate::config::StreamConfig;
 use crate::control::Control;
-use crate::engine::{AccessState, Stream, StreamError};
+use crate::engine::{AccessState, EncodedBy, Stream, StreamError};
 use crate::i18n::{gettext, gettext_f};
 use crate::words;
 use adw::prelude::*;
@@ -45,6 +45,8 @@ mod imp {
         pub state_icon: TemplateChild<gtk::Image>,
         #[template_child]
         pub state_word: TemplateChild<gtk::Label>,
+        #[template_child]
+        pub served_icon: TemplateChild<gtk::Image>,
         #[template_child]
         pub access_icon: TemplateChild<gtk::Image>,
         #[template_child]
@@ -231,6 +233,7 @@ impl StreamCard {
             follow("viewers", Self::show_viewers),
             follow("bitrate", Self::show_viewers),
             follow("access", Self::show_access),
+            follow("encoding", Self::show_served),
             follow("sound", Self::show_mute),
         ]);
         self.show_name();
@@ -239,6 +242,7 @@ impl StreamCard {
         self.show_switch();
         self.show_viewers();
         self.show_access();
+        self.show_served();
         self.show_mute();
     }
 
@@ -302,6 +306,22 @@ impl StreamCard {
         imp.refusal_label.set_label(&refusal);
         imp.refusal.set_visible(!matches!(access, AccessState::Open | AccessState::Protected));
         imp.unlock_button.set_visible(access == AccessState::KeyringLocked);
+    }
+
+    /// Whether the source's own pictures are passed through, and if not, why; of a source that has some.
+    fn show_served(&self) {
+        let Some(stream) = self.stream() else { return };
+        let (icon, encoding) = (&self.imp().served_icon, stream.encoding());
+        let name = match encoding.as_ref().map(|encoding| &encoding.by) {
+            Some(EncodedBy::Source) => Some("media-seek-forward-symbolic"),
+            Some(EncodedBy::Encoder { needed_for: Some(_), .. }) => Some("emblem-synchronizing-symbolic"),
+            Some(EncodedBy::Encoder { needed_for: None, .. }) | None => None,
+        };
+        icon.set_icon_name(name);
+        icon.set_visible(name.is_some());
+        let sentence = encoding.and_then(|encoding| words::encoding(&encoding).detail).unwrap_or_default();
+        icon.set_tooltip_text(Some(&sentence));
+        icon.update_property(&[gtk::accessible::Property::Label(&sentence)]);
     }
 
     fn show_state(&self) {

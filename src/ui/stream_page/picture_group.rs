@@ -102,10 +102,14 @@ impl PictureGroup {
         );
 
         let chosen = form.clone();
-        let codecs = [Codec::H264, Codec::Mjpeg].map(|codec| (codec, words::codec(codec).to_owned()));
+        let codecs = [Codec::Auto, Codec::H264, Codec::Mjpeg].map(|codec| (codec, words::codec(codec)));
         let codec = ChoiceRow::new(&gettext("Codec"), codecs, move |codec| {
             chosen.choose(move |stream| rendition(stream).codec = codec);
         });
+
+        codec.row.set_subtitle(&gettext(
+            "Automatic passes the source’s own pictures through, where that can be done",
+        ));
 
         let adjustment = gtk::Adjustment::new(50.0, 50.0, 100_000.0, 100.0, 1000.0, 0.0);
         let chosen = form.clone();
@@ -126,7 +130,7 @@ impl PictureGroup {
             };
             chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
         });
-        automatic.row.set_subtitle(&gettext("By size and frame rate"));
+        automatic.row.set_subtitle(&gettext("By size and frame rate, where pictures are encoded here"));
         let served = adw::ActionRow::builder()
             .title(gettext("What Is Served"))
             .use_markup(false)
@@ -146,7 +150,7 @@ impl PictureGroup {
         let rendition = stream.main_rendition();
         self.size.show(&rendition.size);
         self.frame_rate.show(&rendition.frame_rate);
-        self.codec.show(&rendition.codec, |codec| words::codec(*codec).to_owned());
+        self.codec.show(&rendition.codec, |codec| words::codec(*codec));
 
         // JPEG pictures have a quality instead.
         let has_bitrate = rendition.codec != Codec::Mjpeg;

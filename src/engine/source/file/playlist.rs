@@ -41,6 +41,18 @@ impl Playlist {
         Ok(self.left.pop_front().expect("a round is not empty"))
     }
 
+    /// Lets the round begin with this one, if it is in it.
+    pub fn begin_with(&mut self, location: &Path) {
+        if self.left.is_empty()
+            && let Ok(first) = self.next()
+        {
+            self.left.push_front(first);
+        }
+        if let Some(place) = self.left.iter().position(|left| left == location) {
+            self.left.drain(..place);
+        }
+    }
+
     /// All of the round that was begun last.
     pub fn round(&self) -> &[PathBuf] {
         &self.round

@@ -1,0 +1,211 @@
+//! The pictures since the last key frame: what whoever begins in the middle needs before a picture of now can be decoded.
+
+use gst::ClockTime;
+use gst::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Bytes that are kept: ten seconds of 20 Mbit/s.
+pub const MOST_KEPT: usize = 25_000_000;
+/// From one picture to the next, where they are for being decoded and not for being seen: at most, and so much at least
+/// that RTP, which counts in 90 kHz, has another time for each.
+const STEP: ClockTime = ClockTime::from_mseconds(1);
+const LEAST_STEP: ClockTime = ClockTime::from_useconds(100);
+/// So much is sent at once to readers that begin in the middle: the buffers of their sockets have to take it in, and no
+/// group of pictures shall take them longer than a second. Bytes a second: 40 Mbit/s.
+const RATE: u64 = 5_000_000;
+/// Pictures that may come between a DESCRIBE and the PLAY after it.
+const MEANWHILE: u64 = 50;
+
+/// A group of pictures that is not complete yet.
+#[derive(Debug, Default)]
+pub struct Gop {
+    pictures: Vec<gst::Sample>,
+    bytes: usize,
+}
+
+/// What whoever begins in the middle is given first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub pictures: usize,
+    /// The time of the newest one.
+    pub until: ClockTime,
+}
+
+impl Kept {
+    /// Leaves what is kept out of what comes out of a decoder.
+    pub fn leave_out(self, pad: &gst::Pad) {
+        let left = AtomicUsize::new(self.pictures);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let time = info.buffer().and_then(|buffer| buffer.pts());
+            let is_kept = time.is_some_and(|time| time <= self.until);
+            // However times may jump, no more than there were.
+            if is_kept
+                && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
+                return gst::PadProbeReturn::Drop;
+            }
+            gst::PadProbeReturn::Remove
+        });
+    }
+}
+
+pub fn is_key(picture: &gst::BufferRef) -> bool {
+    !picture.flags().contains(gst::BufferFlags::DELTA_UNIT)
+}
+
+impl Gop {
+    /// Keeps a picture. Beyond [`MOST_KEPT`] nothing is kept until the next key frame: a part is of no use.
+    pub fn keep(&mut self, picture: &gst::Sample) {
+        let Some(buffer) = picture.buffer() else { return };
+        if is_key(buffer) {
+            self.clear();
+        } else if self.pictures.is_empty() {
+            // It is of no use without what it is made from.
+            return;
+        }
+        self.bytes += buffer.size();
+        self.pictures.push(picture.clone());
+        if self.bytes > MOST_KEPT {
+            self.clear();
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.pictures.clear();
+        self.bytes = 0;
+    }
+
+    /// As they are decoded.
+    pub fn pictures(&self) -> &[gst::Sample] {
+        &self.pictures
+    }
+
+    pub fn kept(&self) -> Option<Kept> {
+        let until = self.pictures.iter().filter_map(|picture| picture.buffer()?.pts()).max()?;
+        Some(Kept { pictures: self.pictures.len(), until })
+    }
+
+    /// How long before now the key frame has to be shown to a reader to whom the others are brought soon.
+    pub fn lead(&self) -> ClockTime {
+        LEAST_STEP * (self.pictures.len() as u64 + MEANWHILE)
+    }
+
+    /// The same pictures for a reader that begins now and has had a picture of `after`: those that are over follow each
+    /// other at once, and end where what comes next goes on. Pictures that are shown before the key frame refer to what
+    /// is not here, and are left out.
+    pub fn brought_to(&self, now: ClockTime, after: ClockTime) -> Vec<gst::Sample> {
+        let key = self.pictures.first().and_then(|key| key.buffer()?.pts());
+        let pictures: Vec<_> = self
+            .pictures
+            .iter()
+            .filter(|picture| picture.buffer().is_some_and(|buffer| buffer.pts() >= key))
+            .collect();
+        let time = |picture: &gst::Sample| picture.buffer().and_then(|buffer| buffer.pts()).unwrap_or(now);
+        // Whatever comes next is decoded later than this, and so is shown later.
+        let edge = pictures.iter().filter_map(|picture| picture.buffer()?.dts_or_pts()).max().unwrap_or(now);
+        let mut over: Vec<_> = pictures.iter().map(|picture| time(picture)).filter(|at| *at < edge).collect();
+        over.sort();
+        let rank = |picture| over.binary_search(&time(picture)).ok();
+        // None is shown before it is decoded.
+        let ahead = (0..).zip(&pictures).filter_map(|(place, picture)| Some(place - rank(picture)? as i64));
+        let ahead = u64::try_from(ahead.max().unwrap_or(0)).unwrap_or(0);
+        let count = pictures.len() as u64;
+        let step = (now.saturating_sub(after) / (count + ahead + 1)).min(STEP);
+        let back = |steps: u64| now.saturating_sub(step * steps);
+        let bytes: u64 = pictures.iter().filter_map(|picture| Some(picture.buffer()?.size() as u64)).sum();
+        let rate = bytes.max(RATE);
+        (0..)
+            .zip(&pictures)
+            .filter_map(|(place, picture)| {
+                let pts = match rank(picture) {
+                    Some(rank) => back(over.len() as u64 - rank as u64),
+                    None => now + time(picture).saturating_sub(edge),
+                };
+                let mut buffer = picture.buffer_owned()?;
+                let takes = gst::ClockTime::SECOND.mul_div_round(buffer.size() as u64, rate);
+                let fresh = buffer.make_mut();
+                fresh.set_pts(pts);
+                fresh.set_dts(back(count - place + ahead - 1));
+                fresh.set_duration(takes);
+                fresh.set_flags(CATCHES_UP);
+                let mut picture = (*picture).clone();
+                picture.make_mut().set_buffer(Some(&buffer));
+                Some(picture)
+            })
+            .collect()
+    }
+}
+
+/// Of a picture for a reader that catches up: its duration is how long sending it is to take.
+const CATCHES_UP: gst::BufferFlags = gst::BufferFlags::DECODE_ONLY;
+
+/// Holds up what catches up at the pad of the element that gives it.
+pub fn send_evenly(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
+            && buffer.flags().contains(CATCHES_UP)
+        {
+            let takes = buffer.duration();
+            let buffer = buffer.make_mut();
+            buffer.unset_flags(CATCHES_UP);
+            buffer.set_duration(gst::ClockTime::NONE);
+            std::thread::sleep(takes.map(Duration::from).unwrap_or_default());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture that is shown and decoded at these moments, in milliseconds.
+    fn picture(is_key: bool, size: usize, shown: u64, decoded: u64) -> gst::Sample {
+        gst::init().unwrap();
+        let mut buffer = gst::Buffer::with_size(size).unwrap();
+        let fresh = buffer.get_mut().unwrap();
+        fresh.set_pts(ClockTime::from_mseconds(shown));
+        fresh.set_dts(ClockTime::from_mseconds(decoded));
+        fresh.set_flags(if is_key { gst::BufferFlags::empty() } else { gst::BufferFlags::DELTA_UNIT });
+        gst::Sample::builder().buffer(&buffer).build()
+    }
+
+    #[test]
+    fn what_is_needed_for_a_picture_is_kept_and_no_part_of_it() {
+        let mut gop = Gop::default();
+        let kept = |gop: &Gop| gop.kept().map(|kept| (kept.pictures, kept.until.mseconds()));
+        gop.keep(&picture(false, 10, 0, 0));
+        assert_eq!(kept(&gop), None);
+        for (at, is_key) in [(40, true), (120, false), (80, false)] {
+            gop.keep(&picture(is_key, 10, at, at));
+        }
+        assert_eq!(kept(&gop), Some((3, 120)));
+        gop.keep(&picture(true, 10, 160, 160));
+        assert_eq!(kept(&gop), Some((1, 160)));
+        gop.keep(&picture(false, MOST_KEPT, 200, 200));
+        gop.keep(&picture(false, 10, 240, 240));
+        assert_eq!(kept(&gop), None, "it is bounded");
+    }
+
+    #[test]
+    fn whoever_begins_now_is_where_the_others_are_and_pictures_stay_in_their_order() {
+        let mut gop = Gop::default();
+        // As they come: I, two of the group before, P, B, P. The next would be a B that is shown at 260.
+        let times = [(100, 40, true), (20, 60, false), (60, 80, false)];
+        let times = times.into_iter().chain([(180, 120, false), (140, 160, false), (300, 200, false)]);
+        for (shown, decoded, is_key) in times {
+            gop.keep(&picture(is_key, 10, shown, decoded));
+        }
+        let now = ClockTime::from_seconds(50);
+        let brought: Vec<_> = gop
+            .brought_to(now, ClockTime::ZERO)
+            .iter()
+            .map(|picture| {
+                let buffer = picture.buffer().unwrap();
+                [buffer.pts(), buffer.dts()].map(|time| time.unwrap().mseconds() as i64 - 50_000)
+            })
+            .collect();
+        assert_eq!(brought, [[-3, -4], [-1, -3], [-2, -2], [100, -1]]);
+    }
+}
