@@ -12,7 +12,7 @@ mod rtsp;
 
 use gio::prelude::*;
 use headwater::config::*;
-use headwater::engine::{Reader as Viewer, Stream};
+use headwater::engine::{EncodedBy, Reader as Viewer, Stream};
 use in_process::{Hands, with_config};
 use program::{PATIENCE, finish, words};
 use rtsp::{Client, Credentials, Reader, Transport, frames, lost, steps};
@@ -305,6 +305,50 @@ fn a_changed_overlay_is_seen_within_half_a_second_and_no_packet_is_lost() {
         }
 
         nobody_noticed(hands, &sessions, reader, control);
+    });
+}
+
+/// The pictures of a film are passed through until something is drawn on them. The film is opened again then.
+#[test]
+fn an_overlay_on_what_is_passed_through_is_seen_and_nobody_has_to_connect_again() {
+    const OPENED_AGAIN: Duration = Duration::from_secs(2);
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mp4");
+    let mut ffmpeg = Command::new("ffmpeg");
+    let black = format!("color=black:size={WIDTH}x{HEIGHT}:rate=25:duration=20");
+    ffmpeg.args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &black]);
+    ffmpeg.args(["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "2", "-g", "250"]).arg(&film);
+    let output = finish(ffmpeg, "");
+    assert!(output.status.success(), "ffmpeg: {}", words(&output));
+    let mut config = config();
+    config.streams[0].renditions = vec![];
+    config.streams[0].source = Source::File(FileSource::new(vec![film]));
+    with_config(&config, |hands, address| {
+        let by = || {
+            hands.with(|control| async move {
+                let stream = control.engine().streams().item(0).and_downcast::<Stream>().unwrap();
+                stream.encoding().map(|encoding| encoding.by)
+            })
+        };
+        let changed = format!("{address}/changed");
+        let reader = Client::connect(&changed).play(Transport::Tcp);
+        reader.wait_for("packet", PATIENCE, |_| true);
+        let watcher = Watcher::of(&changed);
+        watcher.sees("a black picture", Instant::now(), |picture| written(picture, &[]));
+        assert_eq!(by(), Some(EncodedBy::Source));
+        let sessions = hands.sessions();
+        for (what, overlays, parts) in
+            [("a text", vec![text("i", Position::Center)], &[CENTER][..]), ("no overlay", vec![], &[])]
+        {
+            let asked = hands.change(move |stream| stream.overlays = overlays);
+            let took = watcher.sees(what, asked, |picture| written(picture, parts));
+            println!("{what}: seen after {took:?}");
+            assert!(took < OPENED_AGAIN, "{what} was seen after {took:?}");
+            assert_eq!(by() == Some(EncodedBy::Source), parts.is_empty(), "{what}: {:?}", by());
+        }
+        assert_eq!(hands.sessions(), sessions, "somebody had to connect again");
+        assert_eq!(lost(&reader.packets()), 0);
+        reader.leave();
     });
 }
 

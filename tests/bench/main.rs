@@ -9,6 +9,7 @@ mod crowds;
 mod desktop;
 mod floor;
 mod machine;
+mod passthrough;
 mod quality;
 mod report;
 mod resets;
@@ -91,6 +92,8 @@ const MEASUREMENTS: &[Measurement] = &[
     ("mangled exchanges", crowds::mangled),
     ("kinds of source", sources::kinds),
     ("relay that is asleep", sources::cold_relay),
+    ("passthrough", passthrough::one_film),
+    ("distinct films", passthrough::distinct),
     ("losses and returns", sources::losses),
     ("loops", sources::loops),
 ];

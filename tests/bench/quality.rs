@@ -80,6 +80,16 @@ impl Picture {
         ))
     }
 
+    /// As [`Picture::bare_stream`], of a film that is passed through.
+    pub fn bare_passthrough(&self, film: &Path, port: u16) -> Command {
+        gst_launch(&format!(
+            "filesrc location={} ! qtdemux ! h264parse config-interval=-1 ! \
+             video/x-h264,stream-format=byte-stream,alignment=au ! clocksync ! rtph264pay config-interval=-1 \
+             aggregate-mode=zero-latency ! udpsink host=127.0.0.1 port={port}",
+            film.display()
+        ))
+    }
+
     fn pattern(&self) -> String {
         format!("videotestsrc pattern={PATTERN}")
     }

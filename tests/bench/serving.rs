@@ -7,7 +7,7 @@ use crate::quality::{FULL_HD, HD, PATTERN, Picture};
 use crate::report::{Figure, Row, mean, quantile};
 use crate::rtsp::{Client, Reader, Transport, frames};
 use std::net::UdpSocket;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -197,9 +197,9 @@ pub fn bare_pipeline(form: Form) -> Vec<Row> {
         cost
     };
     let bare = || {
-        let bare = Bare::start(FULL_HD);
+        let bare = Bare::run(|port| FULL_HD.bare_stream(port));
         settle(form);
-        Cost::of(bare.child.id(), watched, || bare.arrived()).0
+        Cost::of(bare.pid(), watched, || bare.arrived()).0
     };
     let costs: Vec<(Cost, Cost)> = (0..rounds)
         .map(|round| {
@@ -247,9 +247,9 @@ pub fn bare_pipeline(form: Form) -> Vec<Row> {
 }
 
 /// What a process takes for the pictures that it sends.
-struct Cost {
+pub struct Cost {
     /// Processor time, in ms.
-    per_picture: f64,
+    pub per_picture: f64,
     /// Pictures a second.
     rate: f64,
     kbps: f64,
@@ -257,7 +257,7 @@ struct Cost {
 
 impl Cost {
     /// `arrived` counts the pictures and bytes that came. Also says which threads were busiest.
-    fn of(pid: u32, watched: Duration, arrived: impl Fn() -> (u64, u64)) -> (Self, Vec<(String, f64)>) {
+    pub fn of(pid: u32, watched: Duration, arrived: impl Fn() -> (u64, u64)) -> (Self, Vec<(String, f64)>) {
         // From picture to picture: a part of one would be counted at one end only.
         let next = || {
             let (seen, _) = arrived();
@@ -285,16 +285,17 @@ impl Cost {
 }
 
 /// gst-launch-1.0 that sends RTP to a socket of ours.
-struct Bare {
+pub struct Bare {
     child: Child,
     arrived: Arc<(AtomicU64, AtomicU64)>,
 }
 
 impl Bare {
-    fn start(picture: Picture) -> Self {
+    /// What is made of a port runs until this is dropped.
+    pub fn run(sender: impl FnOnce(u16) -> Command) -> Self {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let child = picture.bare_stream(socket.local_addr().unwrap().port()).spawn().expect("gst-launch-1.0");
+        let child = sender(socket.local_addr().unwrap().port()).spawn().expect("gst-launch-1.0");
         let arrived = Arc::<(AtomicU64, AtomicU64)>::default();
         let counts = Arc::downgrade(&arrived);
         thread::spawn(move || {
@@ -308,7 +309,11 @@ impl Bare {
         Self { child, arrived }
     }
 
-    fn arrived(&self) -> (u64, u64) {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn arrived(&self) -> (u64, u64) {
         (self.arrived.0.load(Ordering::Relaxed), self.arrived.1.load(Ordering::Relaxed))
     }
 }

@@ -22,6 +22,7 @@ mod loops;
 mod lost_sources;
 mod mangled_exchanges;
 mod multicast;
+mod passthrough;
 mod published;
 mod relays;
 mod sessions;
