@@ -98,7 +98,7 @@ fn files_of_every_frame_rate_and_name_loop_without_a_jump() {
         .map(|(id, name, source, options, _)| {
             let file = folder.path().join(name);
             clip(&file, source, options);
-            Stream::file(id, &file).picture("size = \"source\"\nframe_rate = \"source\"")
+            Stream::file(id, &file).picture("codec = \"h264\"")
         })
         .collect();
     let mut program = Program::start(&[], &streams);

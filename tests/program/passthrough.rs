@@ -130,7 +130,10 @@ fn players_read_what_is_passed_through() {
 
 /// What is served: a codec, a width and a height, as ffprobe says.
 fn served(address: &str) -> String {
-    let found = players::ffprobe(address, "tcp");
+    let mut command = Command::new("ffprobe");
+    command.args(["-loglevel", "error", "-rtsp_transport", "tcp", "-of", "default=noprint_wrappers=1"]);
+    command.args(["-show_entries", "stream=codec_name,width,height", address]);
+    let found = words(&finish(command, ""));
     let value = |name: &str| found.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     format!("{} {}x{}", value("codec_name="), value("width="), value("height="))
 }
@@ -180,7 +183,7 @@ fn what_cannot_be_passed_through_is_encoded() {
 /// Does something while a reader watches that loses nothing.
 fn read_amid<T>(address: &str, act: impl FnOnce(&Reader) -> T) -> T {
     let reader = Client::connect(address).play(Transport::Tcp);
-    reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+    reader.wait_for("packet", PATIENCE, |_| true);
     let done = act(&reader);
     assert_eq!(lost(&reader.packets()), 0);
     reader.leave();
@@ -191,7 +194,9 @@ fn read_amid<T>(address: &str, act: impl FnOnce(&Reader) -> T) -> T {
 fn a_source_that_is_lost_is_covered_in_its_own_codec_and_returns_unchanged() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
-    for (name, options) in CLIPS {
+    // One of each codec.
+    let of_codecs = ["b-frames.mp4", "h265.mp4", "vp8.webm", "vp9.webm", "jpeg.mkv"];
+    for (name, options) in CLIPS.iter().filter(|(name, _)| of_codecs.contains(name)) {
         let (file, aside) = (folder.path().join(name), folder.path().join(format!("aside-{name}")));
         clip(&file, FILM, options);
         let whole = file_hashes(&file);

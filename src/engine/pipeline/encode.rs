@@ -132,6 +132,7 @@ pub fn make_encode(name: &str, encoding: &Encoding, profile: Option<Profile>) ->
         "vp8enc" | "vp9enc" => {
             encoder.set_property("deadline", 1i64);
             encoder.set_property("cpu-used", 8i32);
+            encoder.set_property("lag-in-frames", 0i32);
             encoder.set_property("keyframe-max-dist", key_frame_interval as i32);
             gst::Caps::builder(if name == "vp8enc" { "video/x-vp8" } else { "video/x-vp9" })
         }

@@ -314,7 +314,7 @@ impl StreamCard {
         let (icon, encoding) = (&self.imp().served_icon, stream.encoding());
         let name = match encoding.as_ref().map(|encoding| &encoding.by) {
             Some(EncodedBy::Source) => Some("media-seek-forward-symbolic"),
-            Some(EncodedBy::Encoder { needed_for: Some(_), .. }) => Some("emblem-synchronizing-symbolic"),
+            Some(EncodedBy::Encoder { needed_for: Some(_), .. }) => Some("view-refresh-symbolic"),
             Some(EncodedBy::Encoder { needed_for: None, .. }) | None => None,
         };
         icon.set_icon_name(name);

@@ -229,6 +229,11 @@ def folder(window):
     window.focus("Each Picture (seconds)")
 
 
+def passed_through(window):
+    page_of("Show")(window)
+    window.focus("Automatic Bitrate")
+
+
 def clock(window):
     page_of("Clock")(window)
     window.focus("Milliseconds and Frame Number")
@@ -439,6 +444,7 @@ PAGES = {
     "stream-protected": (CONFIG, page_of("Color Bars")),
     "stream-failed": (CONFIG, page_of("Garage")),
     "stream-folder": (FOLDER, folder),
+    "stream-passed-through": (FOLDER, passed_through),
     "stream-clock": (FOLDER, clock),
     "streams-lost": (FOLDER, lambda window: window.says("Clock", "Live")),
     "stream-published": (PUBLISHED, published),
