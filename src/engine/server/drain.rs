@@ -10,9 +10,9 @@ use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
 use std::sync::{Arc, Mutex};
 
-/// To be called when a media is configured. `sent` is told the place of the track, and the bytes, of
-/// each RTP packet that goes to the TCP readers.
-pub fn install(media: &RTSPMedia, sent: impl Fn(usize, usize) + Send + Sync + Clone + 'static) {
+/// To be called when a media is configured. `sent` is told the place of the track of each RTP packet that goes to the
+/// TCP readers, and the packet.
+pub fn install(media: &RTSPMedia, sent: impl Fn(usize, &gst::Buffer) + Send + Sync + Clone + 'static) {
     let drains = Arc::new(Mutex::new(Vec::new()));
     media.connect_new_state({
         let drains = drains.clone();
@@ -26,7 +26,7 @@ pub fn install(media: &RTSPMedia, sent: impl Fn(usize, usize) + Send + Sync + Cl
                 let Some(drain) = ffi::detached_tcp_transport(&stream) else { continue };
                 let sent = sent.clone();
                 let count = move |packet: &gst::Buffer, _| {
-                    sent(track as usize, packet.size());
+                    sent(track as usize, packet);
                     true
                 };
                 drain.set_callbacks(count, |_, _| true);

@@ -2,8 +2,9 @@
 //! the same again for its sound.
 
 use super::delivery::Delivery;
+use super::replay::{Replay, Replays};
 use super::shared_media::SharedMedia;
-use super::traffic::Traffics;
+use super::traffic::{Traffic, Traffics};
 use super::{drain, ffi, gather, publisher, timestamp_guard};
 use crate::engine::clock::TimeLine;
 use crate::engine::elements::{is_a, make};
@@ -31,6 +32,7 @@ mod imp {
         pub feed: OnceLock<Arc<Feed>>,
         pub time: OnceLock<TimeLine>,
         pub traffics: OnceLock<Arc<Traffics>>,
+        pub replays: OnceLock<Arc<Replays>>,
         pub media: SharedMedia,
     }
 
@@ -103,13 +105,15 @@ mod imp {
             if publisher::announces() {
                 return publisher::configure(media);
             }
-            let (Some(feed), Some(time), Some(traffics)) =
-                (self.feed.get(), self.time.get(), self.traffics.get())
+            let (Some(feed), Some(time), Some(traffics), Some(replays)) =
+                (self.feed.get(), self.time.get(), self.traffics.get(), self.replays.get())
             else {
                 return;
             };
-            traffics.watch(media);
-            configure(media, feed, time);
+            traffics.insert(media, Traffic::watch(media));
+            let replay = Replay::install(media, feed);
+            replays.insert(media, replay.clone());
+            configure(media, feed, time, replay);
         }
     }
 }
@@ -120,11 +124,18 @@ glib::wrapper! {
 }
 
 impl Factory {
-    pub fn new(feed: Arc<Feed>, time: TimeLine, traffics: Arc<Traffics>, delivery: &Delivery) -> Self {
+    pub fn new(
+        feed: Arc<Feed>,
+        time: TimeLine,
+        traffics: Arc<Traffics>,
+        replays: Arc<Replays>,
+        delivery: &Delivery,
+    ) -> Self {
         let factory: Self = glib::Object::new();
         factory.imp().feed.set(feed).expect("set once, here");
         factory.imp().time.set(time).expect("set once, here");
         factory.imp().traffics.set(traffics).expect("set once, here");
+        factory.imp().replays.set(replays).expect("set once, here");
         factory.set_shared(true);
         factory.set_suspend_mode(RTSPSuspendMode::None);
         // It is what a receiver waits for late packets; nothing is received here but reports.
@@ -211,6 +222,10 @@ fn prepare_element(element: &gst::Element) {
     if element.has_property("processing-deadline") {
         element.set_property("processing-deadline", gst::ClockTime::ZERO);
     }
+    // One that is added while others play would keep the first packet until all of the pipeline has taken note of it.
+    if is_a(element, "multiudpsink") || is_a(element, "appsink") {
+        element.set_property("async", false);
+    }
     // What reports say of the time is what readers bring sound and picture together by. It is when both happened: how
     // long each took to be encoded is nobody's business.
     if element.has_property("rtcp-sync-send-time") {
@@ -239,10 +254,13 @@ fn refuse_seeks(pay: &gst::Element) {
     });
 }
 
-fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine) {
+fn configure(media: &RTSPMedia, feed: &Arc<Feed>, time: &TimeLine, replay: Arc<Replay>) {
     drain::install(media, {
         let feed = feed.clone();
-        move |track, bytes| feed.count_sent(track, bytes)
+        move |track, packet| {
+            feed.count_sent(track, packet.size());
+            replay.given(track, packet);
+        }
     });
     let Ok(bin) = media.element().downcast::<gst::Bin>() else { return };
     let input = |name| bin.by_name(name).and_then(|element| element.downcast::<AppSrc>().ok());

@@ -38,6 +38,25 @@ unsafe impl Send for SharedTransport {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for SharedTransport {}
 
+impl From<RTSPStreamTransport> for SharedTransport {
+    fn from(transport: RTSPStreamTransport) -> Self {
+        Self(transport)
+    }
+}
+
+impl SharedTransport {
+    /// Gives these packets to a reader on TCP at once, and says whether it takes them: not while others wait.
+    pub fn send_rtp_list(&self, packets: &gst::BufferList) -> bool {
+        // SAFETY: both are alive while they are borrowed; the callback takes references of its own.
+        unsafe {
+            from_glib(sys::gst_rtsp_stream_transport_send_rtp_list(
+                self.0.to_glib_none().0,
+                packets.as_mut_ptr(),
+            ))
+        }
+    }
+}
+
 impl Deref for SharedTransport {
     type Target = RTSPStreamTransport;
 
@@ -82,6 +101,8 @@ pub struct TrackTransport {
     pub lower: LowerTransport,
     /// The reader's address, or that of the multicast group.
     pub destination: IpAddr,
+    /// The same as the library writes it.
+    pub host: String,
     /// The first and the last port that the reader gave, for RTP and RTCP; over TCP the library's own number of the
     /// connection.
     pub ports: (u16, u16),
@@ -94,7 +115,8 @@ pub fn track_transport(transport: &RTSPStreamTransport) -> Option<TrackTransport
     unsafe {
         let agreed = sys::gst_rtsp_stream_transport_get_transport(transport.to_glib_none().0);
         let agreed = agreed.as_ref()?;
-        let destination = lossy(agreed.destination)?.parse().ok()?;
+        let host = lossy(agreed.destination)?;
+        let destination = host.parse().ok()?;
         let lower = match agreed.lower_transport {
             gst_rtsp_sys::GST_RTSP_LOWER_TRANS_UDP => LowerTransport::Udp,
             gst_rtsp_sys::GST_RTSP_LOWER_TRANS_UDP_MCAST => LowerTransport::Multicast,
@@ -102,7 +124,7 @@ pub fn track_transport(transport: &RTSPStreamTransport) -> Option<TrackTransport
         };
         let range = if lower == LowerTransport::Multicast { agreed.port } else { agreed.client_port };
         let port = |port: i32| u16::try_from(port).unwrap_or_default();
-        Some(TrackTransport { lower, destination, ports: (port(range.min), port(range.max)) })
+        Some(TrackTransport { lower, destination, host, ports: (port(range.min), port(range.max)) })
     }
 }
 
@@ -408,6 +430,46 @@ pub fn request_body(context: &RTSPContext) -> Option<Vec<u8>> {
 pub fn media(context: &RTSPContext) -> Option<RTSPMedia> {
     // SAFETY: `media` is a media or null; a reference of our own is taken.
     unsafe { from_glib_none((*context.to_glib_none().0).media) }
+}
+
+/// Whether the context's response, which is about to be sent, is that of a request that was granted.
+pub fn is_granted(context: &RTSPContext) -> bool {
+    let mut code = 0;
+    // SAFETY: `response` is a message or null, and only read.
+    unsafe {
+        let response = (*context.to_glib_none().0).response;
+        !response.is_null()
+            && gst_rtsp_sys::gst_rtsp_message_get_type(response) == gst_rtsp_sys::GST_RTSP_MESSAGE_RESPONSE
+            && gst_rtsp_sys::gst_rtsp_message_parse_response(
+                response,
+                &mut code,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            ) == gst_rtsp_sys::GST_RTSP_OK
+            && code == gst_rtsp_sys::GST_RTSP_STS_OK
+    }
+}
+
+/// Changes a header of the context's response, where that has it.
+pub fn change_response_header(
+    context: &RTSPContext,
+    field: RTSPHeaderField,
+    change: impl FnOnce(&str) -> String,
+) {
+    let (field, mut value) = (field.into_glib(), std::ptr::null_mut());
+    // SAFETY: `response` is a message or null, which the thread that answers owns; its value is copied before it is
+    // removed, and so is the new one.
+    unsafe {
+        let response = (*context.to_glib_none().0).response;
+        if response.is_null() {
+            return;
+        }
+        gst_rtsp_sys::gst_rtsp_message_get_header(response, field, &mut value, 0);
+        if let Some(value) = lossy(value) {
+            gst_rtsp_sys::gst_rtsp_message_remove_header(response, field, -1);
+            gst_rtsp_sys::gst_rtsp_message_add_header(response, field, change(&value).to_glib_none().0);
+        }
+    }
 }
 
 /// Sends the context's response, which has to be a response already; it is empty afterwards.

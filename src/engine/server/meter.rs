@@ -113,6 +113,14 @@ impl Meter {
         }
     }
 
+    /// It was handed so much of its own, a key frame first.
+    pub fn hand(&self, count: Count) {
+        let mut turn = self.turn.lock().unwrap();
+        turn.before.packets += count.packets;
+        turn.before.bytes += count.bytes;
+        self.first_frame.came();
+    }
+
     /// Its packets flow no more: it paused, or has gone.
     pub fn pause(&self) {
         let handed = self.handed();

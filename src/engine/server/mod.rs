@@ -19,10 +19,12 @@ mod key_frames;
 mod lockout;
 mod meter;
 mod peer;
+mod per_media;
 mod publisher;
 mod readers;
 mod receiver_reports;
 mod refusals;
+mod replay;
 mod seats;
 mod shared_media;
 mod timestamp_guard;
@@ -55,6 +57,7 @@ use key_frames::KeyFrames;
 use lockout::Wait;
 use readers::{ClientKey, Readers};
 use refusals::{RefusalReports, Refusals};
+use replay::Replays;
 use seats::Seats;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -149,6 +152,7 @@ pub struct Server {
     readers: Readers,
     connections: Rc<Connections>,
     traffics: Arc<Traffics>,
+    replays: Arc<Replays>,
     seats: Arc<Seats>,
     kept_away: KeptAways,
     refusals: Refusals,
@@ -191,6 +195,7 @@ impl Server {
         server.set_auth(Some(&auth));
 
         let traffics = Arc::new(Traffics::default());
+        let replays = Arc::new(Replays::default());
         let readers = Readers::new(&sessions, &traffics);
         let seats = Arc::new(Seats::default());
         sessions.connect_session_removed({
@@ -217,10 +222,11 @@ impl Server {
                 ways: ways.clone(),
                 key_frames: Arc::default(),
             };
-            let reports = readers.reports();
+            let (reports, replays) = (readers.reports(), replays.clone());
             move |values| {
                 let client: RTSPClient = values[1].get().expect("the signal has a client");
                 door.ways.accepted(&client);
+                replay::watch(&client, &replays, &reports);
                 watch_client(&client, &door, &reports, connections.add(&client));
                 None
             }
@@ -244,6 +250,7 @@ impl Server {
             auth,
             readers,
             traffics,
+            replays,
             seats,
             kept_away,
             connections,
@@ -411,8 +418,9 @@ impl Server {
             transports: stream.transports.clone(),
         };
         self.mounts.0.lock().unwrap().insert(stream.path.clone(), mount);
+        let (traffics, replays) = (self.traffics.clone(), self.replays.clone());
         let factory =
-            Factory::new(feed.clone(), self.time.clone(), self.traffics.clone(), &self.delivery.borrow());
+            Factory::new(feed.clone(), self.time.clone(), traffics, replays, &self.delivery.borrow());
         self.served.borrow_mut().insert(stream.path.clone(), factory.clone());
         self.factories.add_factory(&stream.path, factory);
     }
@@ -765,8 +773,10 @@ fn watch_client(client: &RTSPClient, door: &Door, reports: &readers::Reports, ne
         move |client, context| {
             let Some(mount) = door.mount(context) else { return };
             // The reader's transport is active by now, so that the key frame reaches it.
-            let address = ffi::peer_address(context).unwrap_or_default();
-            mount.feed.request_key_frame(door.key_frames.ask(&address, &mount.stream, Instant::now()));
+            if mount.feed.answers_key_requests() {
+                let address = ffi::peer_address(context).unwrap_or_default();
+                mount.feed.request_key_frame(door.key_frames.ask(&address, &mount.stream, Instant::now()));
+            }
             if let Some(session) = context.session().and_then(|session| session.sessionid()) {
                 let taken = ffi::interleaved_tracks(context);
                 let feed = taken.contains(&true).then(|| (mount.feed.clone(), taken));

@@ -4,7 +4,7 @@
 use super::ffi;
 use super::meter::Meter;
 use super::peer;
-use super::traffic::Traffics;
+use super::traffic::{Count, Traffics};
 use super::ways::Ways;
 use crate::config::ReaderTransport;
 use crate::engine::state::Figures;
@@ -126,6 +126,13 @@ impl Reports {
             client: client.downgrade(),
             meter,
         });
+    }
+
+    /// A reader that begins was handed so much at once, a key frame first.
+    pub fn handed(&self, context: &RTSPContext, count: Count) {
+        if let Some(meter) = session_of(context).and_then(|session| self.meter(&session)) {
+            meter.hand(count);
+        }
     }
 
     /// A PAUSE was answered.

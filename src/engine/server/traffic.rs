@@ -3,22 +3,21 @@
 
 use super::ffi;
 use super::meter::FirstFrame;
+use super::per_media::PerMedia;
 use super::receiver_reports::{self, Listener};
 use crate::engine::elements::is_a;
 use crate::engine::feed::{TRACKS, Taken, of_taken};
 use gst::prelude::*;
 use gst_rtsp_server::RTSPMedia;
 use gst_rtsp_server::prelude::*;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The track of the payloader `pay0`.
 const PICTURES: usize = 0;
 
-/// The media that there are, and the traffic of each.
-#[derive(Debug, Default)]
-pub struct Traffics(Mutex<HashMap<usize, Arc<Traffic>>>);
+/// The traffic of each media that there is.
+pub type Traffics = PerMedia<Traffic>;
 
 /// The traffic of one media. No lock is held over a call into the library.
 #[derive(Debug, Default)]
@@ -47,18 +46,10 @@ pub struct Count {
     pub bytes: u64,
 }
 
-impl Traffics {
+impl Traffic {
     /// To be called when a media is configured.
-    pub fn watch(self: &Arc<Self>, media: &RTSPMedia) {
-        let traffic = Arc::new(Traffic::default());
-        let key = media.as_ptr() as usize;
-        self.0.lock().unwrap().insert(key, traffic.clone());
-        let all = Arc::downgrade(self);
-        media.add_weak_ref_notify(move || {
-            if let Some(all) = all.upgrade() {
-                all.0.lock().unwrap().remove(&key);
-            }
-        });
+    pub fn watch(media: &RTSPMedia) -> Arc<Self> {
+        let traffic = Arc::new(Self::default());
         traffic.watch_key_frames(media);
         let watched = traffic.clone();
         media.connect_prepared(move |media| {
@@ -67,19 +58,15 @@ impl Traffics {
                 watched.watch_reports(media, index);
             }
         });
+        let flowing = traffic.clone();
         media.connect_new_state(move |_, state| {
             if state == ffi::STATE_PLAYING {
-                traffic.flows.store(true, Ordering::Release);
+                flowing.flows.store(true, Ordering::Release);
             }
         });
+        traffic
     }
 
-    pub fn of(&self, media: &RTSPMedia) -> Option<Arc<Traffic>> {
-        self.0.lock().unwrap().get(&(media.as_ptr() as usize)).cloned()
-    }
-}
-
-impl Traffic {
     /// What was sent until now to whoever has taken these tracks from the beginning.
     pub fn count(&self, taken: Taken) -> Count {
         of_taken(&self.tracks, taken).fold(Count::default(), |count, track| Count {
@@ -172,7 +159,7 @@ impl Traffic {
 }
 
 /// A pad of the element that makes RTP sessions of the payloaders' packets.
-fn rtpbin_pad(media: &RTSPMedia, name: &str) -> Option<gst::Pad> {
+pub fn rtpbin_pad(media: &RTSPMedia, name: &str) -> Option<gst::Pad> {
     let pipeline = media.element().parent().and_downcast::<gst::Bin>()?;
     let mut elements = pipeline.iterate_elements().into_iter().flatten();
     elements.find(|element| is_a(element, "rtpbin"))?.static_pad(name)
