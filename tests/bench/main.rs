@@ -74,6 +74,7 @@ type Measurement = (&'static str, fn(Form) -> Vec<Row>);
 const MEASUREMENTS: &[Measurement] = &[
     ("waking", serving::waking),
     ("joining", serving::joining),
+    ("late", serving::late),
     ("memory", serving::memory),
     ("resets", resets::resets),
     #[cfg(feature = "gui")]

@@ -122,6 +122,17 @@ impl Picture {
         run(self.encoded(pictures, &format!("mp4mux ! filesink location={}", at.display())));
     }
 
+    /// As `film`, with a key frame for so many pictures, and no other one of pictures of its own.
+    pub fn film_of(&self, at: &Path, pictures: u32, interval: u32) {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i"]);
+        command.arg(format!("testsrc2=size={}x{}:rate={}", self.width, self.height, self.rate));
+        command.args(["-frames:v", &pictures.to_string(), "-g", &interval.to_string(), "-sc_threshold", "0"]);
+        command.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+        command.args(["-b:v", &format!("{}k", self.kbps)]).arg(at);
+        run(command);
+    }
+
     /// Writes one picture of the source, in PNG.
     pub fn still(&self, at: &Path) {
         run(self.source(1, &format!("videoconvert ! pngenc ! filesink location={}", at.display())));

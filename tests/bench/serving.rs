@@ -5,7 +5,8 @@ use crate::machine::{Usage, resident_memory};
 use crate::program::{PATIENCE, Program, Stream};
 use crate::quality::{FULL_HD, HD, PATTERN, Picture};
 use crate::report::{Figure, Row, mean, quantile};
-use crate::rtsp::{Client, Reader, Transport, frames};
+use crate::rtsp::{Client, Packet, Reader, Transport, frames, lost};
+use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -143,6 +144,79 @@ pub fn joining(form: Form) -> Vec<Row> {
     ];
     cost.threads = threads;
     vec![waiting, cost]
+}
+
+/// After which a late reader is compared with one who was there before.
+const CAUGHT_UP: Duration = Duration::from_secs(2);
+
+/// Readers that come late to a film with ten seconds from key frame to key frame, which is passed through: how long each
+/// waits for its first picture, and how far it is behind two seconds later.
+pub fn late(form: Form) -> Vec<Row> {
+    let number = form.pick(10u64, 100);
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("film.mp4");
+    HD.film_of(&clip, 20 * HD.rate, 10 * HD.rate);
+    let mut program = Program::start(&[], &[Stream::file("s0", &clip).picture("")]);
+    let address = program.address("s0");
+    let rows = [(Transport::Tcp, "TCP"), (Transport::Udp, "UDP")].map(|(transport, name)| {
+        let early = reader(&address, Transport::Tcp);
+        let before = Usage::of(program.pid());
+        let began = Instant::now();
+        let readers: Vec<Reader> = (0..number)
+            .map(|n| {
+                // At another place of the group each time: all of them take more than one.
+                thread::sleep(Duration::from_millis(12_000 / number + n * 37 % 61));
+                let reader = Client::connect(&address).play(transport);
+                reader.wait_for("key frame", PATIENCE, |packet| packet.key);
+                reader
+            })
+            .collect();
+        let joined = began.elapsed();
+        let cost = Usage::of(program.pid()).since(&before).as_secs_f64() / joined.as_secs_f64();
+        thread::sleep(CAUGHT_UP + Duration::from_secs(1));
+        let came: Vec<Vec<Packet>> = readers.iter().map(Reader::packets).collect();
+        thread::sleep(Duration::from_millis(200));
+        let first: HashMap<u64, Instant> =
+            early.packets().iter().map(|packet| (packet.carried, packet.at)).collect();
+        let key = |packets: &[Packet]| packets.iter().find(|packet| packet.key).map(|packet| packet.at);
+        let waits: Vec<Duration> = readers
+            .iter()
+            .zip(&came)
+            .map(|(reader, packets)| key(packets).expect("a key frame") - reader.asked)
+            .collect();
+        let behind: Vec<Duration> = readers
+            .iter()
+            .zip(&came)
+            .map(|(reader, packets)| {
+                let live = packets.iter().filter(|packet| packet.at > reader.asked + CAUGHT_UP);
+                let behind = live.filter_map(|packet| {
+                    Some(packet.at.saturating_duration_since(*first.get(&packet.carried)?))
+                });
+                behind.max().expect("packets that both have")
+            })
+            .collect();
+        let missing: usize = came.iter().map(|packets| lost(packets)).sum();
+        let thrown_away: usize = readers.iter().map(Reader::thrown_away).sum();
+        readers.into_iter().for_each(Reader::leave);
+        leave_alone(&program, "s0", early);
+        let workload =
+            format!("{number} readers come late, one by one, and stay; 10 s to a key frame, {name}");
+        let mut row = Row::of("late", workload, HD);
+        row.encoder = None;
+        row.size = "1280x720 at 25 fps, 2300 kbit/s, ffmpeg's testsrc2, passed through";
+        row.figures = vec![
+            Figure::ms("PLAY to first key frame, median", quantile(&waits, 0.5)),
+            Figure::ms("PLAY to first key frame, p99", quantile(&waits, 0.99)).goal(150.0).bound(BROKEN_MS),
+            Figure::ms("behind after 2 s, median", quantile(&behind, 0.5)),
+            Figure::ms("behind after 2 s, p99", quantile(&behind, 0.99)).goal(500.0).bound(BROKEN_MS),
+            Figure::new("packets lost", missing as f64, ""),
+            Figure::new("of these thrown away by readers", thrown_away as f64, ""),
+            Figure::new("processor while they come", 100.0 * cost, "%"),
+        ];
+        row
+    });
+    program.stop();
+    rows.into()
 }
 
 /// With so many streams, asleep or with a reader each.

@@ -27,12 +27,12 @@ fn host(address: &str) -> &str {
 }
 
 /// A port of this computer whose connections come out encrypted, by openssl.
-struct Wrapper {
-    address: String,
+pub struct Wrapper {
+    pub address: String,
 }
 
 impl Wrapper {
-    fn new(encrypted: &str) -> Self {
+    pub fn new(encrypted: &str) -> Self {
         Self::with(encrypted, &[])
     }
 

@@ -12,7 +12,7 @@ const TWO_FRAMES: i32 = 2 * 3600;
 /// What ffmpeg sends with PLAY; a library that takes it for a wish to seek rewinds everybody.
 const FROM_THE_START: &str = "Range: npt=0.000-\r\n";
 
-fn undisturbed(reader: &Reader) {
+pub fn undisturbed(reader: &Reader) {
     let packets = reader.packets();
     assert_eq!(lost(&packets), 0, "packets were lost");
     let wrong: Vec<_> = steps(&packets).into_iter().filter(|step| !(1..=TWO_FRAMES).contains(step)).collect();

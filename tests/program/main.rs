@@ -18,6 +18,7 @@ mod encryption;
 mod files;
 mod joining;
 mod late_readers;
+mod long_groups;
 mod loops;
 mod lost_sources;
 mod mangled_exchanges;

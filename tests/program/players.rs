@@ -31,7 +31,9 @@ pub fn ffmpeg(address: &str, transport: &str) -> u64 {
         "-i",
         address,
     ]);
-    command.args(["-t", &seconds().to_string(), "-f", "null", "-progress", "-", "-"]);
+    // Whoever comes late is given many pictures at once: their times are finer than a frame.
+    command.args(["-enc_time_base", "demux", "-t", &seconds().to_string()]);
+    command.args(["-f", "null", "-progress", "-", "-"]);
     let progress = silent(command);
     progress
         .lines()

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use md5::Digest as _;
 use rustix::net::{AddressFamily, SocketType};
+use std::hash::Hasher as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +58,8 @@ pub struct Packet {
     /// Of an H.264 key frame.
     pub key: bool,
     pub bytes: usize,
+    /// Tells what is carried apart.
+    pub carried: u64,
 }
 
 impl Packet {
@@ -74,8 +77,15 @@ impl Packet {
             time: u32::from_be_bytes(data[4..8].try_into().unwrap()),
             key: is_key(data.get(start..)?),
             bytes: data.len(),
+            carried: hash_of(data.get(start..)?),
         })
     }
+}
+
+fn hash_of(data: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(data);
+    hasher.finish()
 }
 
 /// Whether an H.264 payload (RFC 6184) has a slice of an IDR picture.
@@ -307,7 +317,8 @@ impl Client {
         let asked = Instant::now();
         let playing = self.request("PLAY", &base, headers);
         assert_eq!(playing.status, 200, "PLAY {base}");
-        Reader { client: self, base, asked, open, rtp_port }
+        let announced = playing.header("RTP-Info").and_then(announced);
+        Reader { client: self, base, asked, announced, open, rtp_port }
     }
 }
 
@@ -317,6 +328,8 @@ pub struct Reader {
     base: String,
     /// When PLAY was sent.
     pub asked: Instant,
+    /// Sequence number and RTP time of the first packet, as the answer to PLAY has them.
+    pub announced: Option<(u16, u32)>,
     open: Arc<AtomicBool>,
     rtp_port: Option<u16>,
 }
@@ -352,6 +365,18 @@ impl Reader {
     pub fn request(&mut self, method: &str) -> u16 {
         let base = self.base.clone();
         self.client.request(method, &base, "").status
+    }
+
+    /// Pauses, and after so long plays on.
+    pub fn pause(&mut self, period: Duration) {
+        assert_eq!(self.request("PAUSE"), 200);
+        thread::sleep(period);
+        self.forget();
+        self.asked = Instant::now();
+        let base = self.base.clone();
+        let playing = self.client.request("PLAY", &base, "");
+        assert_eq!(playing.status, 200, "PLAY {base}");
+        self.announced = playing.header("RTP-Info").and_then(announced);
     }
 
     /// Waits until the stream is said to have ended.
@@ -509,6 +534,12 @@ fn take_datagrams(socket: &UdpSocket, arrivals: &Arrivals, open: &AtomicBool) {
             arrivals.add(&data[..length]);
         }
     }
+}
+
+/// What an RTP-Info header (RFC 2326, 12.33) of one stream has.
+fn announced(info: &str) -> Option<(u16, u32)> {
+    let value = |name| info.split(';').find_map(|part| part.strip_prefix(name));
+    Some((value("seq=")?.parse().ok()?, value("rtptime=")?.parse().ok()?))
 }
 
 /// Two ports side by side at an address of this computer, the first of them even (RFC 3550, 11).

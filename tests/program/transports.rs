@@ -4,7 +4,8 @@ use crate::players;
 use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
 use crate::rtsp::{Client, Transport};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const SMALL: &str = "size = \"320x240\"\nframe_rate = \"25\"";
@@ -108,6 +109,36 @@ fn where_the_range_is_used_up_a_reader_is_told_to_try_another_transport() {
     reader.leave();
     drop(taken);
     program.stop();
+}
+
+/// An address of this computer, whose connections go through HTTP tunnels to a stream.
+pub fn tunnelled(address: &str) -> String {
+    use base64::Engine as _;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = format!("rtsp://{}/{}", listener.local_addr().unwrap(), address.rsplit_once('/').unwrap().1);
+    let (address, near_to) = (address.to_owned(), listener.local_addr().unwrap().port());
+    thread::spawn(move || {
+        for (socket, number) in listener.incoming().flatten().zip(0..) {
+            let cookie = format!("{near_to}-{number}");
+            let Tunnel { mut down, mut up, .. } = Tunnel::open(&address, &cookie);
+            let (mut from, mut to) = (socket.try_clone().unwrap(), socket);
+            thread::spawn(move || {
+                let mut bytes = [0; 1 << 14];
+                while let Ok(length @ 1..) = from.read(&mut bytes) {
+                    let encoded = base64::engine::general_purpose::STANDARD.encode(&bytes[..length]);
+                    if up.write_all(encoded.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+                let _ = up.shutdown(Shutdown::Both);
+            });
+            thread::spawn(move || {
+                let _ = std::io::copy(&mut down, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    near
 }
 
 /// The two connections of an HTTP tunnel: what is read, and what is written.

@@ -1,6 +1,7 @@
 //! Sends what is kept to a reader on UDP, not faster than it can be taken, and then lets it go on with everybody else.
 
 use super::super::ffi::{SharedTransport, TrackTransport};
+use super::group::{header, time};
 use super::track::{Hold, Track};
 use crate::engine::elements::is_a;
 use gio::prelude::*;
@@ -18,15 +19,18 @@ use std::time::{Duration, Instant};
 pub const AT_ONCE: usize = 64 * 1024;
 /// How often some of it is sent.
 const TICK: Duration = Duration::from_millis(1);
-/// Bytes in a tick at least, which is 40 Mbit/s.
-const LEAST_IN_TICK: usize = 5_000;
+/// Bytes of the key frame in a tick, which is 64 Mbit/s: it is waited for.
+const KEY_IN_TICK: usize = 8_000;
+/// Bytes of the others in a tick, which is 16 Mbit/s in the mean.
+const IN_TICK: usize = 2_000;
+/// Programs hardly read while they get ready to decode, and their sockets have room for some 100 packets. So it begins
+/// slowly: by the time to the power of this.
+const RISE: f64 = 1.25;
 /// After so long all of it has been sent, however much there is.
-const WITHIN: Duration = Duration::from_millis(800);
-/// A reader goes on with everybody else when no more than these bytes are left.
-const ALMOST: usize = 2 * LEAST_IN_TICK;
+const LONGEST: Duration = Duration::from_millis(1500);
 /// Ticks between two looks whether the reader is there still.
 const LOOK_EACH: u32 = 50;
-/// By then the others are joined, even if a packet is lost by that.
+/// By then a reader is joined to the others, even if a packet is lost by that.
 const LATEST: Duration = Duration::from_secs(5);
 
 /// A reader on UDP that does not get what the others get, yet.
@@ -58,6 +62,13 @@ pub fn send<'a>(
     }
 }
 
+/// How many packets the first picture has.
+fn of_first_picture(packets: &[gst::Buffer]) -> usize {
+    let time_of = |packet: &gst::Buffer| header(packet).map(|header| time(&header));
+    let first = packets.first().and_then(time_of);
+    packets.iter().take_while(|packet| time_of(packet) == first).count()
+}
+
 impl Apart {
     /// Takes a reader out of those who get what comes. None where it is not among them.
     pub fn new(
@@ -85,31 +96,40 @@ impl Apart {
         })
     }
 
-    /// Sends these packets and those that come meanwhile. Takes about [`WITHIN`].
+    /// Sends these packets and those that come meanwhile. Takes about [`LONGEST`] at most.
     pub fn catch_up(self, packets: Vec<gst::Buffer>) {
         let began = Instant::now();
-        let mut due = VecDeque::from(packets);
+        let size = |packets: &[gst::Buffer]| packets.iter().map(|packet| packet.size()).sum::<usize>();
+        let key = size(&packets[..of_first_picture(&packets)]);
+        let others = size(&packets) - key;
+        let within = LONGEST.min(TICK * u32::try_from(others / IN_TICK).unwrap_or(u32::MAX)).max(TICK);
+        let (mut due, mut left, mut sent) = (VecDeque::from(packets), key + others, 0);
         for tick in 1u32.. {
-            due.extend(self.passing.try_iter().flatten());
-            let bytes: usize = due.iter().map(|packet| packet.size()).sum();
-            if bytes <= ALMOST || began.elapsed() > LATEST {
-                let hold = self.track.hold();
-                if hold.is_some() || began.elapsed() > LATEST {
-                    due.extend(self.passing.try_iter().flatten());
-                    send(&self.stream, &self.to, &due);
-                    return self.join();
-                }
+            for packet in self.passing.try_iter().flatten() {
+                left += packet.size();
+                due.push_back(packet);
             }
-            let left = WITHIN.saturating_sub(began.elapsed()).max(TICK);
-            let share = (bytes as f64 * TICK.as_secs_f64() / left.as_secs_f64()) as usize;
-            let mut in_tick = share.max(LEAST_IN_TICK);
-            let count = due.iter().take_while(|packet| {
-                let fits = in_tick > 0;
-                in_tick = in_tick.saturating_sub(packet.size());
-                fits
-            });
-            let count = count.count();
-            send(&self.stream, &self.to, &due.drain(..count).collect::<Vec<_>>());
+            let share = began.elapsed().div_duration_f64(within).min(1.0);
+            let others = (sent + left).saturating_sub(key) as f64 * share.powf(RISE);
+            let until = key.min(tick as usize * KEY_IN_TICK) + others as usize;
+            let mut now = Vec::new();
+            while sent < until
+                && let Some(packet) = due.pop_front()
+            {
+                sent += packet.size();
+                left -= packet.size();
+                now.push(packet);
+            }
+            send(&self.stream, &self.to, &now);
+            if due.is_empty()
+                && let Some(_hold) = self.track.hold()
+            {
+                send(&self.stream, &self.to, &self.passing.try_iter().flatten().collect::<Vec<_>>());
+                return self.join();
+            }
+            if began.elapsed() > LATEST {
+                return self.join();
+            }
             if tick.is_multiple_of(LOOK_EACH) && !self.is_there() {
                 return;
             }

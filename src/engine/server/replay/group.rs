@@ -132,7 +132,7 @@ pub fn sequence(header: &Header) -> u16 {
     u16::from_be_bytes([header[2], header[3]])
 }
 
-fn time(header: &Header) -> u32 {
+pub fn time(header: &Header) -> u32 {
     u32::from_be_bytes([header[4], header[5], header[6], header[7]])
 }
 
