@@ -11,9 +11,11 @@ pub const MOST_KEPT: usize = 25_000_000;
 /// that RTP, which counts in 90 kHz, has another time for each.
 const STEP: ClockTime = ClockTime::from_mseconds(1);
 const LEAST_STEP: ClockTime = ClockTime::from_useconds(100);
-/// So much is sent at once to readers that begin in the middle: the buffers of their sockets have to take it in, and no
-/// group of pictures shall take them longer than a second. Bytes a second: 40 Mbit/s.
-const RATE: u64 = 5_000_000;
+/// So fast pictures are sent that are for being decoded and not for being seen: whoever begins hardly reads while it gets
+/// ready to decode, and its socket has room for some 100 packets. Bytes a second: 16 Mbit/s.
+const RATE: u64 = 2_000_000;
+/// After so long all of them have been sent, however many there are.
+const LONGEST: ClockTime = ClockTime::from_mseconds(1500);
 /// Pictures that may come between a DESCRIBE and the PLAY after it.
 const MEANWHILE: u64 = 50;
 
@@ -114,7 +116,7 @@ impl Gop {
         let step = (now.saturating_sub(after) / (count + ahead + 1)).min(STEP);
         let back = |steps: u64| now.saturating_sub(step * steps);
         let bytes: u64 = pictures.iter().filter_map(|picture| Some(picture.buffer()?.size() as u64)).sum();
-        let rate = bytes.max(RATE);
+        let rate = RATE.max(bytes * 1000 / LONGEST.mseconds());
         (0..)
             .zip(&pictures)
             .filter_map(|(place, picture)| {

@@ -229,9 +229,9 @@ fn players_decode_from_the_first_packet_of_a_late_start() {
         early.forget();
         let late = || in_the_middle(&early);
         late();
-        // More than it could get in that time otherwise.
+        // More than it could get in that time otherwise; it leaves out some that come in a flash.
         let frames = players::ffmpeg(&address, "tcp");
-        assert!(frames > 25 * players::seconds() + 50, "{frames} frames");
+        assert!(frames > 25 * players::seconds() + 10, "{frames} frames");
         late();
         players::gstreamer(&address, "tcp");
         late();
