@@ -394,12 +394,8 @@ impl Program {
         let log = self.log();
         let status = status.unwrap_or_else(|| panic!("it did not end when asked to; its log:\n{log}"));
         assert_eq!(status.code(), Some(0), "{status}; its log:\n{log}");
-        // The library adds the way of UDP to a media that plays already, while the events of its stream pass by: what
-        // GStreamer says of their order on a busy machine is nothing of ours.
-        const OF_THE_LIBRARY: &str = "Sticky event misordering";
         let is_complaint = |line: &&str| {
             ["CRITICAL", "WARNING **", "panicked"].iter().any(|word| line.contains(word))
-                && !line.contains(OF_THE_LIBRARY)
                 && !expected.iter().any(|word| line.contains(word))
         };
         assert_eq!(log.lines().find(is_complaint), None, "the libraries complained:\n{log}");

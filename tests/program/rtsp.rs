@@ -310,6 +310,13 @@ impl Client {
         self.session = Some(session.split(';').next().unwrap().to_owned());
         let open = Arc::new(AtomicBool::new(true));
         let rtp_port = udp.as_ref().map(|(rtp, _)| port(rtp));
+        let rtcp = udp.as_ref().map(|(_, rtcp)| {
+            let agreed = set_up.header("Transport").and_then(|agreed| agreed.split("server_port=").nth(1));
+            let ports = agreed.and_then(|rest| rest.split([';', ',']).next()?.split_once('-'));
+            let (_, to) = ports.expect("the server's ports");
+            let to = (self.socket.peer_addr().unwrap().ip(), to.parse().expect("a port"));
+            (rtcp.try_clone().unwrap(), SocketAddr::from(to))
+        });
         for socket in udp.into_iter().flat_map(|(rtp, rtcp)| [rtp, rtcp]) {
             let (to, open) = (self.arrivals.clone(), open.clone());
             thread::spawn(move || take_datagrams(&socket, &to, &open));
@@ -318,7 +325,7 @@ impl Client {
         let playing = self.request("PLAY", &base, headers);
         assert_eq!(playing.status, 200, "PLAY {base}");
         let announced = playing.header("RTP-Info").and_then(announced);
-        Reader { client: self, base, asked, announced, open, rtp_port }
+        Reader { client: self, base, asked, announced, open, rtp_port, rtcp }
     }
 }
 
@@ -332,6 +339,8 @@ pub struct Reader {
     pub announced: Option<(u16, u32)>,
     open: Arc<AtomicBool>,
     rtp_port: Option<u16>,
+    /// Over UDP: where reports leave, and where they go.
+    rtcp: Option<(UdpSocket, SocketAddr)>,
 }
 
 impl Reader {
@@ -377,6 +386,16 @@ impl Reader {
         let playing = self.client.request("PLAY", &base, "");
         assert_eq!(playing.status, 200, "PLAY {base}");
         self.announced = playing.header("RTP-Info").and_then(announced);
+    }
+
+    /// Sends a receiver report without a block, as one that has got nothing yet (RFC 3550, 6.4.2).
+    pub fn report(&mut self) {
+        const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        let sent = match &self.rtcp {
+            Some((socket, to)) => socket.send_to(&REPORT, to).map(drop),
+            None => self.client.socket.write_all(&[&[b'$', 1, 0, 8], &REPORT[..]].concat()),
+        };
+        sent.expect("the server takes the report");
     }
 
     /// Waits until the stream is said to have ended.

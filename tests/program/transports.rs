@@ -2,7 +2,8 @@
 
 use crate::players;
 use crate::program::{Home, PATIENCE, Program, Stream, config, shared};
-use crate::rtsp::{Client, Transport};
+use crate::rtsp::{Client, Reader, Transport};
+use crate::slate::wait_for_pictures;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::thread;
@@ -69,6 +70,24 @@ fn each_transport_is_had_where_it_is_allowed_and_refused_where_it_is_not() {
     players::mpv(&udp, "udp");
     players::mpv(&tcp, "tcp");
     players::mpv(&http, "http");
+    program.stop();
+}
+
+/// That the libraries say nothing against it is seen when the program ends.
+#[test]
+fn a_reader_on_udp_reports_after_one_on_tcp_has() {
+    let _turn = shared();
+    let mut program = Program::start(&[], &[pattern("ball")]);
+    let address = program.address("ball");
+    let mut readers = Vec::new();
+    for transport in [Transport::Tcp, Transport::Udp] {
+        readers.push(Client::connect(&address).play(transport));
+        for _ in 0..5 {
+            readers.iter_mut().for_each(Reader::report);
+            wait_for_pictures(&readers[0], 5);
+        }
+    }
+    readers.into_iter().for_each(Reader::leave);
     program.stop();
 }
 

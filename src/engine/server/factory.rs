@@ -75,6 +75,7 @@ mod imp {
                 media.take_pipeline(&pipeline);
                 return Some(pipeline);
             }
+            pipeline.connect_element_added(|_, element| name_reports(element));
             // One that failed or was ended stays with its readers; the next one is given another.
             let ended = self.media.made(media);
             pipeline.bus().expect("a pipeline has a bus").set_sync_handler({
@@ -236,6 +237,14 @@ fn prepare_element(element: &gst::Element) {
     // ever heard.
     if is_a(element, "funnel") {
         let _ = element.sync_state_with_parent();
+    }
+}
+
+/// The library says of the RTCP that comes by UDP what it is, and not of that which comes by TCP. Where a reader on TCP
+/// has reported before one on UDP does, GStreamer warns that this comes out of order.
+fn name_reports(element: &gst::Element) {
+    if is_a(element, "appsrc") {
+        element.set_property("caps", gst::Caps::new_empty_simple("application/x-rtcp"));
     }
 }
 
