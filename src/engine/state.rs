@@ -139,6 +139,9 @@ pub enum RelayError {
     Certificate,
     #[error("it has no video")]
     NoVideo,
+    /// Such as an M3U file, which players follow.
+    #[error("it is a list of addresses: use one of those in it")]
+    List,
     #[error("it ended")]
     Ended,
     /// In GStreamer's or the system's words.

@@ -54,6 +54,10 @@ pub fn relay_error(error: &RelayError) -> (String, String) {
             gettext("There is no video at this address."),
             gettext("Use the address of a stream with video."),
         ),
+        RelayError::List => (
+            gettext("This is the address of a list of streams, and not of a stream."),
+            gettext("Open the list in a text editor, and use one of the addresses in it."),
+        ),
         RelayError::Ended => (gettext("The other stream ended."), gettext("Check that it is on.")),
         RelayError::Failed { message } => (
             // Translators: {message} comes from GStreamer or the system and may be in English.

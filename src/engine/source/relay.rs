@@ -164,6 +164,9 @@ impl Relay {
         };
         let has_sound = offers(gst::StreamType::AUDIO, &self.described.sound);
         self.has_sound = Some(self.has_sound == Some(true) || has_sound);
+        if streams.iter().any(|stream| is_list(&stream)) {
+            return Err(self.error(RelayError::List));
+        }
         match !streams.is_empty() && !offers(gst::StreamType::VIDEO, &self.described.pictures) {
             true => Err(self.error(RelayError::NoVideo)),
             false => Ok(()),
@@ -219,6 +222,11 @@ impl Relay {
             notify(Event::Lost { connection: number, reason });
         })
     }
+}
+
+/// Whether GStreamer has found addresses instead of a stream. It follows none.
+fn is_list(stream: &gst::Stream) -> bool {
+    stream.caps().and_then(|caps| Some(caps.structure(0)?.name() == "text/uri-list")).unwrap_or_default()
 }
 
 /// Sets what the source elements of GStreamer have, each in its own words.
@@ -323,7 +331,10 @@ fn reason_of(error: &gst::message::Error, user: &str) -> Result<RelayError, Rela
         Ok(refused(user))
     } else if debug.contains("certificate") {
         Ok(RelayError::Certificate)
-    } else if cause.matches(gst::StreamError::CodecNotFound) || cause.matches(gst::StreamError::WrongType) {
+    } else if [gst::StreamError::CodecNotFound, gst::StreamError::TypeNotFound, gst::StreamError::WrongType]
+        .into_iter()
+        .any(|kind| cause.matches(kind))
+    {
         Ok(RelayError::NoVideo)
     } else if cause.is::<gst::ResourceError>() {
         Err(RelayError::Failed { message })
