@@ -13,6 +13,7 @@ mod bad_readers;
 mod cameras;
 mod compatibility;
 mod custom;
+mod damage;
 mod decoding;
 mod encryption;
 mod files;

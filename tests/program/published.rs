@@ -12,13 +12,24 @@ const PASSWORD: &str = "correct horse:@/%40?#";
 /// As it stands in an address (RFC 3986).
 const ESCAPED: &str = "correct%20horse%3A%40%2F%2540%3F%23";
 
+const WHITE: &str = "color=white:size=320x240:rate=25";
+const TONE: &str = "sine=sample_rate=48000";
+
 /// A program that sends until it is dropped.
 pub struct Sender(Running);
 
 impl Sender {
     /// White pictures with a key frame each ten seconds, and a tone.
-    fn ffmpeg(address: &str, transport: &str) -> Self {
-        Self::of_graphs("color=white:size=320x240:rate=25", "sine=sample_rate=48000", address, transport)
+    pub fn ffmpeg(address: &str, transport: &str) -> Self {
+        Self::of_graphs(WHITE, TONE, &["-g", "250"], address, transport)
+    }
+
+    /// The same with a key frame each second, and what a decoder needs to know before each; so many pictures from the
+    /// fiftieth on have other bytes here and there.
+    pub fn damaged(address: &str, pictures: usize) -> Self {
+        // A byte in so many, about.
+        let noise = format!("dump_extra,noise=amount=if(between(n\\,50\\,{})\\,40\\,1e9)", 50 + pictures);
+        Self::of_graphs(WHITE, TONE, &["-g", "25", "-bsf:v", &noise], address, "tcp")
     }
 
     /// Each second the picture is white, and a tone is heard, for a tenth of it. ffmpeg reports how both belong together
@@ -26,14 +37,14 @@ impl Sender {
     pub fn flashing(address: &str) -> Self {
         let light = "color=black:size=160x90:rate=25,noise=alls=30:allf=t,drawbox=c=white:t=fill:enable='lt(mod(t+0.01,1),0.1)'";
         let tone = "sine=frequency=1000:sample_rate=48000,volume='lt(mod(t,1),0.1)':eval=frame";
-        Self::of_graphs(light, tone, address, "tcp")
+        Self::of_graphs(light, tone, &["-g", "250"], address, "tcp")
     }
 
-    fn of_graphs(pictures: &str, sound: &str, address: &str, transport: &str) -> Self {
+    fn of_graphs(pictures: &str, sound: &str, encoder: &[&str], address: &str, transport: &str) -> Self {
         let mut command = Command::new("ffmpeg");
         command.args(["-nostdin", "-loglevel", "error", "-re", "-f", "lavfi", "-i", pictures]);
         command.args(["-re", "-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast"]);
-        command.args(["-tune", "zerolatency", "-g", "250", "-pix_fmt", "yuv420p", "-c:a", "aac"]);
+        command.args(["-tune", "zerolatency", "-pix_fmt", "yuv420p", "-c:a", "aac"]).args(encoder);
         command.args(["-f", "rtsp", "-rtsp_transport", transport, address]);
         Self::start(command)
     }
@@ -74,7 +85,7 @@ fn with_login(address: &str, login: &str) -> String {
     address.replacen("://", &format!("://{login}@"), 1)
 }
 
-fn reader_of(address: &str) -> Reader {
+pub fn reader_of(address: &str) -> Reader {
     let start = Instant::now();
     // Nobody has to be sending yet.
     while Client::connect(address).describe().status != 200 {
@@ -197,6 +208,8 @@ fn a_sender_that_pauses_is_missed_and_taken_back() {
         program.wait_for_log("live: live", away);
         wait_for_pictures(&reader, 25);
         went_on(&reader);
+        let pause = longest_pause(&reader.packets());
+        assert!(pause < Duration::from_secs(1) + 2 * SWITCH, "{transport}: a pause of {pause:?}");
         reader.leave();
     }
     program.stop();

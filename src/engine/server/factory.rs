@@ -232,6 +232,11 @@ fn prepare_element(element: &gst::Element) {
     if element.has_property("rtcp-sync-send-time") {
         element.set_property("rtcp-sync-send-time", false);
     }
+    // It is there for every publisher, repairs nothing where none has announced repair packets (RFC 5109), and ends the
+    // process by an assertion where a packet is missing before it knows whose.
+    if is_a(element, "rtpulpfecdec") {
+        element.set_property("passthrough", true);
+    }
     // The library starts the source of RTCP before the funnel behind it. A packet that is there already, such as ffmpeg
     // sends before PLAY to open firewalls, is then refused, and the source stops: no report of any reader on UDP is
     // ever heard.
