@@ -24,11 +24,11 @@ impl Sender {
         Self::of_graphs(WHITE, TONE, &["-g", "250"], address, transport)
     }
 
-    /// The same with a key frame each second, and what a decoder needs to know before each; so many pictures from the
-    /// fiftieth on have other bytes here and there.
+    /// The same over TCP with a key frame each second, and before each what a decoder needs to know, as studios send it;
+    /// so many pictures from the fiftieth on have other bytes here and there.
     pub fn damaged(address: &str, pictures: usize) -> Self {
         // A byte in so many, about.
-        let noise = format!("dump_extra,noise=amount=if(between(n\\,50\\,{})\\,40\\,1e9)", 50 + pictures);
+        let noise = format!("dump_extra,noise=amount=if(between(n\\,50\\,{})\\,40\\,1e9)", 49 + pictures);
         Self::of_graphs(WHITE, TONE, &["-g", "25", "-bsf:v", &noise], address, "tcp")
     }
 
