@@ -215,7 +215,8 @@ pub fn losses(form: Form) -> Vec<Row> {
 
 /// A film that is played over and over, beside its reader.
 pub fn loops(form: Form) -> Vec<Row> {
-    let times = form.pick(5, 1000);
+    // In a thousand, what grows is hardly told from what fills up.
+    let times = form.pick(5, 3000);
     let folder = tempfile::tempdir().expect("a folder");
     let clip = folder.path().join("film.mp4");
     SMALL.film(&clip, SMALL.rate / 3);
