@@ -75,6 +75,7 @@ fn announce(engine: &Engine) {
             tell_state(stream);
             see(stream);
         });
+        stream.connect_microphone_problem_notify(tell_microphone);
         let see = look.clone();
         stream.connect_access_notify(move |stream| {
             tell_access(stream);
@@ -120,6 +121,14 @@ fn tell_state(stream: &Stream) {
         state if state.awaits_publisher() => tracing::info!("{name}: waiting: nobody sends to it"),
         StreamState::Reconnecting { reason, .. } => tracing::warn!("{name}: trying again: {reason}"),
         StreamState::Failed { reason } => tracing::error!("{name}: failed: {reason}"),
+    }
+}
+
+fn tell_microphone(stream: &Stream) {
+    let name = stream.name();
+    match stream.microphone_problem() {
+        Some(reason) => tracing::warn!("{name}: its microphone is not heard: {reason}"),
+        None => tracing::info!("{name}: its microphone is heard"),
     }
 }
 

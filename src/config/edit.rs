@@ -322,9 +322,13 @@ clock = { position = "top-right" }
             transport: Transport::Udp,
             user: "c".into(),
         });
+        let camera = Source::Camera(CameraSource {
+            microphone: Some(Microphone::Name("a \"b\"".into())),
+            ..CameraSource::silent("auto")
+        });
         let text = Overlay::Text(Text { text: "a\n\"b\" = [1]".into(), position: Position::Left });
         for whole in [WHOLE, COMMENTED, INLINE] {
-            for source in [&file, &pattern, &relay] {
+            for source in [&file, &pattern, &relay, &camera] {
                 after(whole, |config| config.streams.iter_mut().for_each(|s| s.source = source.clone()));
             }
             after(whole, |config| config.streams[0].overlays = vec![text.clone()]);

@@ -44,8 +44,8 @@ pub use server::{Listen, ServerConfig};
 pub use slate::Slate;
 pub use sound::{Sound, SoundCodec};
 pub use source::{
-    CameraSource, CustomSource, FileSource, PATTERNS, PatternSound, PatternSource, PublishedSource,
-    RelaySource, ScreenSource, Source, Transport,
+    CameraSource, CustomSource, FileSource, Microphone, PATTERNS, PatternSound, PatternSource,
+    PublishedSource, RelaySource, ScreenSource, Source, Transport,
 };
 pub use stream::StreamConfig;
 pub use transport::{GroupRange, Multicast, PortRange, ReaderTransport, Rtsps};

@@ -121,6 +121,7 @@ pub(super) fn line_of(text: &str, field: &Field) -> Option<Line> {
             | StreamField::PictureSeconds
             | StreamField::Address
             | StreamField::Camera
+            | StreamField::Microphone
             | StreamField::Pipeline
             | StreamField::Login => element.item("source"),
             StreamField::Renditions => element.item("renditions"),
@@ -280,6 +281,16 @@ mod tests {
                 "source.camera",
                 "source.camra",
                 "line 89, column 8: unknown key `camra`; did you mean `camera`?",
+            ),
+            (
+                "microphone",
+                "microfone",
+                "line 89, column 47: unknown key `microfone`; did you mean `microphone`?",
+            ),
+            (
+                "microphone = \"auto\"",
+                "microphone = \"autoo\"",
+                "line 89, column 60: unknown word `autoo`; did you mean `auto`?",
             ),
             ("cursor", "curser", "line 96, column 19: unknown key `curser`; did you mean `cursor`?"),
             ("volume", "volme", "line 76, column 1: unknown key `volme`; did you mean `volume`?"),

@@ -136,6 +136,26 @@ pub struct RelaySource {
 pub struct CameraSource {
     /// As the system calls it. Of several with the same name the second is called `… (2)`.
     pub name: String,
+    /// Heard beside it, where the stream serves sound; see [`Sound`](super::Sound).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microphone: Option<Microphone>,
+}
+
+impl CameraSource {
+    /// The camera of this name, without sound.
+    pub fn silent(name: &str) -> Self {
+        Self { name: name.into(), microphone: None }
+    }
+}
+
+/// A microphone of this computer. `microphone = "auto"`, or `microphone.name = "Webcam Mono"` in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Microphone {
+    /// The one that the desktop uses where nobody says otherwise, also when it is another one later.
+    Auto,
+    /// As the system calls it. Of several with the same name the second is called `… (2)`.
+    Name(String),
 }
 
 /// A screen or a window, which the user chooses when the stream is turned on. What was chosen is kept apart, under

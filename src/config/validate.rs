@@ -2,8 +2,8 @@
 
 use super::limits::LIMITS;
 use super::{
-    Bitrate, Codec, Config, FileSource, FrameRate, Listen, Overlay, PATTERNS, Place, ReaderTransport,
-    Readers, Rendition, ServerConfig, Size, Slate, Sound, Source, StreamConfig,
+    Bitrate, Codec, Config, FileSource, FrameRate, Listen, Microphone, Overlay, PATTERNS, Place,
+    ReaderTransport, Readers, Rendition, ServerConfig, Size, Slate, Sound, Source, StreamConfig,
 };
 use super::{address, path};
 use std::fmt;
@@ -86,6 +86,8 @@ pub enum StreamField {
     Address,
     /// The name of a camera.
     Camera,
+    /// The name of the microphone beside a camera.
+    Microphone,
     /// The text of a custom pipeline.
     Pipeline,
     /// The user with which a relay logs in.
@@ -164,6 +166,7 @@ impl fmt::Display for StreamField {
             Self::PictureSeconds => "picture_seconds",
             Self::Address => "address",
             Self::Camera => "name",
+            Self::Microphone => "microphone",
             Self::Pipeline => "pipeline",
             Self::Login => "user",
             Self::Renditions => "renditions",
@@ -245,6 +248,10 @@ pub enum ProblemKind {
     AddressInvalid { message: String },
     #[error("no camera is named: write the name that the system gives it, like \"Integrated Camera\"")]
     CameraEmpty,
+    #[error(
+        "no microphone is named: write \"auto\", or the name that the system gives it, like {{ name = \"Webcam Mono\" }}"
+    )]
+    MicrophoneEmpty,
     #[error("the pipeline is empty: write one, like \"videotestsrc is-live=true\"")]
     PipelineEmpty,
     #[error("this is the stream itself, or one that shows it: choose another address")]
@@ -539,6 +546,9 @@ fn check_source(source: &Source, found: &mut Found) {
         Source::Camera(source) => {
             if source.name.trim().is_empty() {
                 found.push((StreamField::Camera, ProblemKind::CameraEmpty));
+            }
+            if matches!(&source.microphone, Some(Microphone::Name(name)) if name.trim().is_empty()) {
+                found.push((StreamField::Microphone, ProblemKind::MicrophoneEmpty));
             }
         }
         Source::Screen(_) => {}
@@ -938,11 +948,18 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_has_a_name() {
-        let camera =
-            |name: &str| after(|stream| stream.source = Source::Camera(CameraSource { name: name.into() }));
-        assert_eq!(camera("Integrated Camera"), []);
-        assert_eq!(camera(" "), [(StreamField::Camera, ProblemKind::CameraEmpty)]);
+    fn a_camera_has_a_name_and_so_has_its_microphone() {
+        let camera = |name: &str, microphone: Option<Microphone>| {
+            let source = CameraSource { microphone, ..CameraSource::silent(name) };
+            after(|stream| stream.source = Source::Camera(source))
+        };
+        let named = |name: &str| Some(Microphone::Name(name.into()));
+        assert_eq!(camera("Integrated Camera", None), []);
+        assert_eq!(camera("Integrated Camera", Some(Microphone::Auto)), []);
+        assert_eq!(camera("Integrated Camera", named("Webcam Mono")), []);
+        assert_eq!(camera(" ", None), [(StreamField::Camera, ProblemKind::CameraEmpty)]);
+        let empty = (StreamField::Microphone, ProblemKind::MicrophoneEmpty);
+        assert_eq!(camera("Integrated Camera", named(" ")), [empty]);
     }
 
     fn relay(address: &str) -> Source {

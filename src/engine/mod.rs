@@ -8,9 +8,9 @@
 
 mod addresses;
 mod allowance;
-mod cameras;
 mod change;
 mod clock;
+mod devices;
 mod elements;
 mod encryption;
 mod feed;
@@ -31,15 +31,16 @@ pub use encryption::check_certificate;
 pub use server::{KeptAway, Reader, Refusal, Watching};
 pub use source::check_pipeline;
 pub use state::{
-    AccessState, CameraError, Cameras, CertificateError, CertificateFacts, Coding, CustomError, EncodedBy,
-    EncoderReason, Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts, Place,
-    Publisher, Reencoded, RefusalReason, RefusedReader, RelayError, ScreenError, ServerError, ServerState,
-    SoundEncoding, StreamError, StreamState,
+    AccessState, CertificateError, CertificateFacts, Coding, CustomError, DeviceError, Devices, EncodedBy,
+    EncoderReason, Encoding, EncryptionError, EncryptionState, Figures, LimitScope, LockOut, LockOuts,
+    MicrophoneError, Place, Publisher, Reencoded, RefusalReason, RefusedReader, RelayError, ScreenError,
+    ServerError, ServerState, SoundEncoding, StreamError, StreamState,
 };
 pub use stream::{Branch, Meter, Stream};
 
 use crate::config::{AddressRules, Config, Listen, Password, Passwords, ServerConfig, StreamConfig};
 use clock::TimeLine;
+use devices::{CAMERAS, MICROPHONES, Search};
 use gio::prelude::*;
 use glib::subclass::Signal;
 use glib::subclass::prelude::*;
@@ -69,8 +70,13 @@ mod imp {
         pub places: RefCell<Places>,
         /// The cameras of this computer, kept up to date after [`look_for_cameras`](super::Engine::look_for_cameras).
         #[property(get)]
-        pub cameras: RefCell<Cameras>,
+        pub cameras: RefCell<Devices>,
         pub cameras_follower: OnceCell<glib::JoinHandle<()>>,
+        /// The microphones of this computer, kept up to date after
+        /// [`look_for_microphones`](super::Engine::look_for_microphones).
+        #[property(get)]
+        pub microphones: RefCell<Devices>,
+        pub microphones_follower: OnceCell<glib::JoinHandle<()>>,
         /// Everybody who has to wait after failed logins, kept up to date.
         #[property(get)]
         pub lock_outs: RefCell<LockOuts>,
@@ -104,6 +110,8 @@ mod imp {
                 places: RefCell::default(),
                 cameras: RefCell::default(),
                 cameras_follower: OnceCell::new(),
+                microphones: RefCell::default(),
+                microphones_follower: OnceCell::new(),
                 lock_outs: RefCell::default(),
                 lock_outs_follower: OnceCell::new(),
                 config: RefCell::default(),
@@ -312,21 +320,47 @@ impl Engine {
     /// Looks for cameras from now on. The desktop may ask the user whether that is allowed.
     pub fn look_for_cameras(&self) {
         self.imp().cameras_follower.get_or_init(|| {
-            let (changes, changed) = async_channel::unbounded();
-            let following = cameras::follow(move || {
-                let _ = changes.try_send(());
-            });
-            let weak = self.downgrade();
-            glib::spawn_future_local(async move {
-                let _following = following;
-                while changed.recv().await.is_ok() {
-                    let Some(engine) = weak.upgrade() else { break };
-                    engine.imp().cameras.replace(cameras::known());
-                    engine.notify_cameras();
-                }
+            self.follow_devices(&CAMERAS, |engine, known| {
+                engine.imp().cameras.replace(known);
+                engine.notify_cameras();
             })
         });
-        cameras::look();
+        CAMERAS.look();
+    }
+
+    /// Looks for microphones from now on.
+    pub fn look_for_microphones(&self) {
+        self.imp().microphones_follower.get_or_init(|| {
+            self.follow_devices(&MICROPHONES, |engine, known| {
+                engine.imp().microphones.replace(known);
+                engine.notify_microphones();
+            })
+        });
+        MICROPHONES.look();
+    }
+
+    /// Shows what a search knows, and whatever else it finds.
+    fn follow_devices(
+        &self,
+        search: &'static Search,
+        show: impl Fn(&Self, Devices) + 'static,
+    ) -> glib::JoinHandle<()> {
+        let (changes, changed) = async_channel::unbounded();
+        let following = search.follow(move || {
+            let _ = changes.try_send(());
+        });
+        let weak = self.downgrade();
+        glib::spawn_future_local(async move {
+            let _following = following;
+            // A stream may have looked before.
+            while let Some(engine) = weak.upgrade() {
+                show(&engine, search.known());
+                drop(engine);
+                if changed.recv().await.is_err() {
+                    break;
+                }
+            }
+        })
     }
 
     /// A stream that nobody can read, to be looked at before it is added. It ends with what is returned; none where there
@@ -499,7 +533,9 @@ impl Engine {
     /// Ends every stream, with a goodbye to those who watch, and the server.
     pub async fn stop(&self) {
         self.server().stop_listening();
-        let followers = [self.imp().lock_outs_follower.get(), self.imp().cameras_follower.get()];
+        let imp = self.imp();
+        let followers =
+            [&imp.lock_outs_follower, &imp.cameras_follower, &imp.microphones_follower].map(OnceCell::get);
         followers.into_iter().flatten().for_each(glib::JoinHandle::abort);
         if let Some(timer) = self.imp().encryption_timer.take() {
             timer.remove();

@@ -3,8 +3,8 @@
 //! thread's.
 
 use super::allowance::Allowance;
-use super::cameras::{self, Following};
 use super::clock::TimeLine;
+use super::devices::{CAMERAS, Following};
 use super::feed::Feed;
 use super::gop::Gop;
 use super::ingest::Ingest;
@@ -13,7 +13,8 @@ use super::pipeline::{Callbacks, Format, Graph, LastPicture, SharedFormat};
 use super::sound::{self, Line, Track};
 use super::source::{self, Source, Wanted, retry};
 use super::state::{
-    CameraError, Encoding, Publisher, Reencoded, ScreenError, SoundEncoding, StreamError, StreamState,
+    DeviceError, Encoding, MicrophoneError, Publisher, Reencoded, ScreenError, SoundEncoding, StreamError,
+    StreamState,
 };
 use crate::config::{self, Password, Slate, StreamConfig};
 use gst::prelude::*;
@@ -32,9 +33,9 @@ const KEY_FRAME_SPACING: Duration = Duration::from_millis(50);
 const KEY_FRAMES_AT_ONCE: u32 = 100;
 const THEN_KEY_FRAME_EACH: Duration = Duration::from_secs(1);
 
-/// Sound that comes over a network goes out so much later than the pictures: it comes in larger pieces, and a little
-/// behind them.
-const RELAY_SOUND_LAG: gst::ClockTime = gst::ClockTime::from_mseconds(150);
+/// Sound that comes over a network or from a microphone goes out so much later than the pictures: it comes in larger
+/// pieces, and a little behind them.
+const LIVE_SOUND_LAG: gst::ClockTime = gst::ClockTime::from_mseconds(150);
 
 /// What a stream's thread is asked to do, or told.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ pub enum Event {
     State(StreamState),
     Encoding(Option<Encoding>),
     Sound(Option<SoundEncoding>),
+    /// Why the microphone beside its camera is not heard.
+    Microphone(Option<MicrophoneError>),
     Publisher(Option<Publisher>),
     /// What stands for the screen that the user chose; none where that is over.
     Token(Option<Password>),
@@ -119,6 +122,8 @@ struct Runner {
     /// What the sound is taken from: that of the source, while there is one.
     track: sound::Slot,
     line: Option<Line>,
+    /// Why the microphone beside the camera is not heard, as it was told.
+    microphone: Option<MicrophoneError>,
     /// How many look at the level.
     meters: usize,
     /// Since when there is no signal.
@@ -177,6 +182,7 @@ pub fn spawn(
         sound: None,
         track: sound::Slot::default(),
         line: None,
+        microphone: None,
         meters: 0,
         lost_at: None,
         graph_number: 0,
@@ -222,6 +228,7 @@ impl Runner {
             if let Err(reason) = result {
                 self.lost(reason);
             }
+            self.tell_of_microphone();
         }
         // Readers are told first: the graph may take its time.
         self.feed.end();
@@ -244,6 +251,7 @@ impl Runner {
                 self.end_slate();
                 self.feed.end();
                 self.set_sound(None);
+                self.set_microphone(None);
                 self.slate_is_broken = false;
                 self.lost_at = None;
                 self.last_picture.lock().unwrap().take();
@@ -573,10 +581,11 @@ impl Runner {
 
     fn sound_lag(&self) -> gst::ClockTime {
         match self.config.source {
-            config::Source::Relay(_) | config::Source::Published(_) => RELAY_SOUND_LAG,
+            config::Source::Relay(_) | config::Source::Published(_) | config::Source::Camera(_) => {
+                LIVE_SOUND_LAG
+            }
             config::Source::Pattern(_)
             | config::Source::File(_)
-            | config::Source::Camera(_)
             | config::Source::Screen(_)
             | config::Source::Custom(_) => gst::ClockTime::ZERO,
         }
@@ -708,6 +717,7 @@ impl Runner {
         }
         if let (Some(graph), true) = (&mut self.graph, self.awake && self.watch_at <= now) {
             self.watch_at = now + WATCH;
+            graph.source().watch(now)?;
             let pictures = graph.pictures();
             let patience = Duration::from_secs(self.config.lost_after_seconds.into());
             let patience = if pictures == 0 { patience.max(FIRST_PICTURE) } else { patience };
@@ -753,13 +763,13 @@ impl Runner {
 
     /// Whoever plugs the camera in need not wait for the next attempt.
     fn watch_cameras(&mut self, reason: &StreamError) {
-        if matches!(reason, StreamError::Camera { reason: CameraError::NotFound, .. }) {
+        if matches!(reason, StreamError::Camera { reason: DeviceError::NotFound, .. }) {
             let commands = self.commands.clone();
-            self.cameras = Some(cameras::follow(move || {
+            self.cameras = Some(CAMERAS.follow(move || {
                 let _ = commands.send(Command::Retry);
             }));
         } else {
-            cameras::look_again();
+            CAMERAS.look_again();
         }
     }
 
@@ -861,6 +871,20 @@ impl Runner {
         if self.sound != sound {
             self.sound.clone_from(&sound);
             let _ = self.events.try_send(Event::Sound(sound.flatten()));
+        }
+    }
+
+    fn tell_of_microphone(&mut self) {
+        if let Some(heard) = self.graph.as_mut().and_then(|graph| graph.source().microphone()) {
+            let problem = heard.err().cloned();
+            self.set_microphone(problem);
+        }
+    }
+
+    fn set_microphone(&mut self, problem: Option<MicrophoneError>) {
+        if self.microphone != problem {
+            self.microphone.clone_from(&problem);
+            let _ = self.events.try_send(Event::Microphone(problem));
         }
     }
 

@@ -96,7 +96,7 @@ pub enum StreamError {
     Relay { address: String, reason: RelayError },
     /// A camera of this computer cannot be used.
     #[error("{name}: {reason}")]
-    Camera { name: String, reason: CameraError },
+    Camera { name: String, reason: DeviceError },
     /// No screen is shared.
     #[error("the screen: {reason}")]
     Screen { reason: ScreenError },
@@ -149,23 +149,37 @@ pub enum RelayError {
     Failed { message: String },
 }
 
-/// Why a camera cannot be used.
+/// Why a camera or a microphone cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CameraError {
+pub enum DeviceError {
     /// It was unplugged, or never there.
-    #[error("there is no such camera now")]
+    #[error("it is not there now")]
     NotFound,
     #[error("another program uses it")]
     Busy,
     /// By the user, to the portal; or by the system.
     #[error("Headwater may not use it")]
     Denied,
-    /// A sandbox has cameras by the portal alone.
-    #[error("the desktop has no portal for cameras")]
-    NoPortal,
+    /// A sandbox has cameras by the portal alone, and microphones come from the sound server.
+    #[error("nothing here gives it to programs: the camera portal, or the sound server, is missing")]
+    NoService,
     /// In GStreamer's or the portal's words.
     #[error("{message}")]
     Failed { message: String },
+}
+
+/// Why the microphone beside a camera is not heard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, glib::Boxed)]
+#[boxed_type(name = "HeadwaterMicrophoneError", nullable)]
+pub enum MicrophoneError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// It is open, and a sound server that is stuck brings not even silence.
+    #[error("nothing comes from it")]
+    Stuck,
+    /// A desktop whose user wants it so has what the computer plays for its default.
+    #[error("the desktop's default is what the computer plays: name a microphone, or choose one there")]
+    PlaysBack,
 }
 
 /// Why no screen is shared.
@@ -184,17 +198,17 @@ pub enum ScreenError {
     Failed { message: String },
 }
 
-/// The cameras of this computer.
+/// The cameras of this computer, or its microphones.
 #[derive(Debug, Clone, PartialEq, Eq, Default, glib::Boxed)]
-#[boxed_type(name = "HeadwaterCameras")]
-pub enum Cameras {
+#[boxed_type(name = "HeadwaterDevices")]
+pub enum Devices {
     /// Nobody has looked yet, or the user has not answered.
     #[default]
     Unknown,
     /// Their names, in order.
     Found(Vec<String>),
     Failed {
-        reason: CameraError,
+        reason: DeviceError,
     },
 }
 
@@ -402,7 +416,7 @@ impl StreamError {
                         | CustomError::WantsInput
                         | CustomError::Wrong { .. },
                 }
-                | Self::Camera { reason: CameraError::Denied, .. }
+                | Self::Camera { reason: DeviceError::Denied, .. }
                 | Self::Screen { reason: ScreenError::Denied }
                 | Self::Relay { reason: RelayError::PasswordUnknown { .. }, .. }
         )

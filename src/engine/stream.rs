@@ -4,7 +4,9 @@ use super::clock::TimeLine;
 use super::feed::Feed;
 use super::ingest::Ingest;
 use super::runner::{self, Command, Event};
-use super::state::{AccessState, Encoding, Publisher, SoundEncoding, StreamError, StreamState};
+use super::state::{
+    AccessState, Encoding, MicrophoneError, Publisher, SoundEncoding, StreamError, StreamState,
+};
 use crate::config::{Password, ReaderTransport, StreamConfig};
 use glib::subclass::prelude::*;
 use gst::prelude::*;
@@ -44,6 +46,9 @@ mod imp {
         /// How its sound is served, once that is known; none where there is no sound.
         #[property(get, nullable)]
         pub sound: RefCell<Option<SoundEncoding>>,
+        /// Why the microphone beside its camera is not heard, which is looked at while the source is awake.
+        #[property(get, nullable)]
+        pub microphone_problem: RefCell<Option<MicrophoneError>>,
         /// The loudest moment of the last tenth of a second, in dBFS: 0 is the loudest there is, and silence is minus
         /// infinity. Kept up to date while there is a [`Meter`](super::Meter).
         #[property(get)]
@@ -155,6 +160,10 @@ impl Stream {
             Event::Sound(sound) => {
                 self.imp().sound.replace(sound);
                 self.notify_sound();
+            }
+            Event::Microphone(problem) => {
+                self.imp().microphone_problem.replace(problem);
+                self.notify_microphone_problem();
             }
             Event::Publisher(publisher) => {
                 self.imp().publisher.replace(publisher);

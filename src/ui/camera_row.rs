@@ -1,6 +1,6 @@
 //! A row to choose a camera from those that are plugged in now. One that is in force is listed while it is away, too.
 
-use crate::engine::{Cameras, Engine};
+use crate::engine::{Devices, Engine};
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
@@ -64,8 +64,8 @@ impl CameraRow {
     fn list(&self) {
         let (cameras, shown) = (self.engine.cameras(), self.shown.borrow().clone());
         let mut names = match &cameras {
-            Cameras::Found(names) => names.clone(),
-            Cameras::Unknown | Cameras::Failed { .. } => vec![],
+            Devices::Found(names) => names.clone(),
+            Devices::Unknown | Devices::Failed { .. } => vec![],
         };
         if !shown.is_empty() && !names.contains(&shown) {
             names.push(shown.clone());

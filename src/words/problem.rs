@@ -53,6 +53,7 @@ pub fn problem(problem: &Problem) -> String {
         Kind::AddressWithoutPort => gettext("Write the port after the address, like “udp://239.0.0.1:5000”."),
         Kind::AddressWithLogin => gettext("Write the user and the password in their own fields."),
         Kind::CameraEmpty => gettext("Choose a camera."),
+        Kind::MicrophoneEmpty => gettext("Choose a microphone."),
         Kind::PipelineEmpty => gettext("Write a pipeline, like “videotestsrc is-live=true”."),
         Kind::AddressOfItself => gettext("This is the stream itself, or one that shows it."),
         Kind::SizeOutOfRange { least, most, .. } => gettext_f(

@@ -1,6 +1,7 @@
 //! Drives the built program with real readers: what a user would see, on 127.0.0.1.
 
 mod network;
+mod pipewire;
 mod players;
 mod program;
 #[expect(dead_code, reason = "shared with the tests of live changes, which use more of it")]
@@ -23,6 +24,7 @@ mod long_groups;
 mod loops;
 mod lost_sources;
 mod mangled_exchanges;
+mod microphones;
 mod multicast;
 mod passthrough;
 mod published;

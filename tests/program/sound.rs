@@ -43,7 +43,7 @@ impl Clip {
 }
 
 /// Records so many seconds, as they come.
-fn record(address: &str, seconds: u64, to: &Path) {
+pub fn record(address: &str, seconds: u64, to: &Path) {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address]);
     command.args(["-t", &seconds.to_string(), "-c:v", "copy", "-c:a", "pcm_s16le"]).arg(to);
@@ -72,12 +72,12 @@ fn rises(graph: &str, measure: &str, threshold: f64) -> Vec<f64> {
     found
 }
 
-fn flashes(recording: &Path) -> Vec<f64> {
+pub fn flashes(recording: &Path) -> Vec<f64> {
     rises(&format!("movie={},signalstats", recording.display()), "lavfi.signalstats.YAVG", 120.0)
 }
 
 /// To the millisecond.
-fn beeps(recording: &Path) -> Vec<f64> {
+pub fn beeps(recording: &Path) -> Vec<f64> {
     let graph = format!(
         "amovie={},aformat=sample_rates=8000:channel_layouts=mono,asetnsamples=8,astats=metadata=1:reset=1",
         recording.display()
@@ -114,7 +114,7 @@ fn sound_and_picture_stay_together_over_loops() {
 
 /// How much earlier or later the nearest beep is than each flash, in seconds. The first flashes are left out: before
 /// the first report of the sender, readers do not know better.
-fn apart(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
+pub fn apart(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
     let nearest = |flash: &f64| {
         let all = beeps.iter().map(|beep| beep - flash);
         all.min_by(|one, other| one.abs().total_cmp(&other.abs())).expect("a beep")
@@ -122,7 +122,7 @@ fn apart(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
     flashes.iter().skip(8).map(nearest).collect()
 }
 
-fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

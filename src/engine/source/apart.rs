@@ -24,18 +24,28 @@ impl Apart {
         bin: gst::Bin,
         states: &'static [gst::State],
     ) -> Result<Self, StreamError> {
+        let apart = Self::add(source, bin)?;
+        apart.start(states)?;
+        Ok(apart)
+    }
+
+    /// Adds it to a source, to be linked before it is started.
+    pub fn add(source: &gst::Bin, bin: gst::Bin) -> Result<Self, StreamError> {
         source.add(&bin).map_err(StreamError::internal)?;
         // Its state is changed on its own threads alone; so nobody else tells it when running time was zero.
         bin.set_locked_state(true);
         bin.set_base_time(source.base_time().unwrap_or_default());
-        let apart = Self { bin, closed: Closed::default() };
-        let (opened, closed) = (apart.bin.clone(), apart.closed.clone());
+        Ok(Self { bin, closed: Closed::default() })
+    }
+
+    /// Brings it to these states one after the other. Why that fails comes as a message.
+    pub fn start(&self, states: &'static [gst::State]) -> Result<(), StreamError> {
+        let (opened, closed) = (self.bin.clone(), self.closed.clone());
         spawn("open source", move || {
             for state in states {
                 closed.open(&opened, *state);
             }
-        })?;
-        Ok(apart)
+        })
     }
 
     /// Whether this is a part of it.

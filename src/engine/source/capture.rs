@@ -9,10 +9,11 @@
 use super::apart::Apart;
 use super::entry::{Line, put_on_line, swallow_end};
 use super::{Event, Notify, Wanted};
-use crate::engine::cameras::Remote;
+use crate::engine::devices::Remote;
 use crate::engine::elements::make;
 use crate::engine::state::StreamError;
 use gst::prelude::*;
+use std::sync::{Arc, Mutex};
 
 /// Where the decoder is ready while the state is still changed, the bin stops half way.
 const STATES: [gst::State; 3] = [gst::State::Paused, gst::State::Playing, gst::State::Playing];
@@ -21,6 +22,7 @@ const STATES: [gst::State; 3] = [gst::State::Paused, gst::State::Playing, gst::S
 pub struct Capture {
     bin: gst::Bin,
     entry: gst::Pad,
+    line: Arc<Mutex<Line>>,
     present: Option<Present>,
     /// The number of the next one.
     next: u64,
@@ -45,13 +47,19 @@ impl Capture {
         let end = deinterlace.static_pad("src").expect("deinterlace has a source pad");
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
-        put_on_line(&pad, Line::new());
+        let line = Line::new();
+        put_on_line(&pad, line.clone());
         let entry = convert.static_pad("sink").expect("videoconvert has a sink pad");
-        Ok(Self { bin, entry, present: None, next: 0, notify })
+        Ok(Self { bin, entry, line, present: None, next: 0, notify })
     }
 
     pub fn bin(&self) -> &gst::Bin {
         &self.bin
+    }
+
+    /// On which the pictures are put.
+    pub(super) fn line(&self) -> Arc<Mutex<Line>> {
+        self.line.clone()
     }
 
     /// Whether this is a part of what captures now.
@@ -112,7 +120,6 @@ impl Capture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     /// As a camera that brings pictures like this.
     fn camera(format: &str) -> gst::Element {

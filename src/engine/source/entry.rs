@@ -32,9 +32,10 @@ enum Pictures {
     Coded(Exit, Arc<Mutex<CodedLine>>),
 }
 
-struct SoundEntry {
-    pad: gst::Pad,
-    tap: Tap,
+/// Where sound comes in.
+pub(super) struct SoundEntry {
+    pub pad: gst::Pad,
+    pub tap: Tap,
 }
 
 impl Entry {
@@ -61,8 +62,7 @@ impl Entry {
         bin.add_pad(&pad).map_err(StreamError::internal)?;
         let line = Line::new();
         put_on_line(&pad, line.clone());
-        let shift = move || line.lock().unwrap().shift;
-        let sound = sound.map(|track| add_sound(&bin, track, shift)).transpose()?;
+        let sound = sound.map(|track| add_sound(&bin, track, shift_of(line))).transpose()?;
         let pictures = convert.static_pad("sink").expect("videoconvert has a sink pad");
         Ok(Self { bin, pictures: Pictures::Decoded(pictures.downgrade()), sound })
     }
@@ -188,13 +188,18 @@ impl Line {
     }
 }
 
-/// `shift` is from the connection's running time to where its last picture was placed, in nanoseconds.
-fn add_sound(
+/// From a connection's running time to where its last picture was placed on this line, in nanoseconds.
+pub(super) fn shift_of(line: Arc<Mutex<Line>>) -> impl Fn() -> Option<gst::ClockTimeDiff> + Send + Sync {
+    move || line.lock().unwrap().shift
+}
+
+/// Sound is placed as the pictures of the same connection are: `shift` is from its running time to where its last picture
+/// was placed, in nanoseconds.
+pub(super) fn add_sound(
     bin: &gst::Bin,
     track: &Arc<Track>,
     shift: impl Fn() -> Option<gst::ClockTimeDiff> + Send + Sync + 'static,
 ) -> Result<SoundEntry, StreamError> {
-    // Sound is placed as the pictures of the same connection are.
     let place = move |running: gst::ClockTime| match shift() {
         Some(shift) => {
             let place = u64::try_from(running.nseconds() as i64 + shift).unwrap_or(0);

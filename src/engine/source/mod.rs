@@ -23,11 +23,12 @@ pub use custom::check as check_pipeline;
 use super::ingest::Ingest;
 use super::pipeline::Format;
 use super::sound::Track;
-use super::state::{CustomError, Reencoded, RelayError, StreamError};
+use super::state::{CustomError, MicrophoneError, Reencoded, RelayError, StreamError};
 use crate::config::{self, Password, Rendition};
 use gst::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// How pictures are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Event {
     Ended { connection: u64 },
     /// Other cameras are there than before.
     Cameras,
+    /// Other microphones are there than before.
+    Microphones,
     /// Of a screen that is shared.
     Screen(screen::Answer),
     /// A user's own pipeline came to its end.
@@ -109,7 +112,7 @@ impl Source {
                 relay::Relay::new(relay, wanted, password, sound, notify).map(Self::Relay)
             }
             config::Source::Camera(camera) => {
-                camera::Camera::new(camera, rendition, notify).map(Self::Camera)
+                camera::Camera::new(camera, rendition, sound, notify).map(Self::Camera)
             }
             config::Source::Screen(screen) => screen::Screen::new(screen, password, notify).map(Self::Screen),
             config::Source::Custom(custom) => custom::Custom::new(custom, notify).map(Self::Custom),
@@ -145,7 +148,8 @@ impl Source {
     /// Whether it has sound, once that is known.
     pub fn has_sound(&self) -> Option<bool> {
         match self {
-            Self::Camera(_) | Self::Screen(_) | Self::Custom(_) | Self::Slate(_) => Some(false),
+            Self::Screen(_) | Self::Custom(_) | Self::Slate(_) => Some(false),
+            Self::Camera(camera) => Some(camera.has_microphone()),
             Self::Pattern(pattern) => Some(pattern.has_sound()),
             Self::File(files) => files.has_sound(),
             Self::Relay(relay) => relay.has_sound(),
@@ -159,6 +163,14 @@ impl Source {
             Self::Camera(camera) => camera.is_asking(),
             Self::Screen(screen) => screen.is_asking(),
             _ => false,
+        }
+    }
+
+    /// Whether the microphone beside it is heard, and why not, once that is known.
+    pub fn microphone(&self) -> Option<Result<(), &MicrophoneError>> {
+        match self {
+            Self::Camera(camera) => camera.is_heard(),
+            _ => None,
         }
     }
 
@@ -211,6 +223,14 @@ impl Source {
         }
     }
 
+    /// To be called now and then while it is awake.
+    pub fn watch(&mut self, now: Instant) -> Result<(), StreamError> {
+        match self {
+            Self::Camera(camera) => camera.watch(now),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether what it shows is still sent, where it comes from a publisher.
     pub fn is_up_to_date(&self, ingest: &Ingest) -> bool {
         match self {
@@ -242,6 +262,7 @@ impl Source {
             (Self::File(files), Event::Item { number, end }) => files.item_ended(number, end),
             (Self::Relay(relay), Event::Ended { connection }) => relay.ended(connection),
             (Self::Camera(camera), Event::Cameras) => camera.looked(),
+            (Self::Camera(camera), Event::Microphones) => camera.heard_of_microphones(),
             (Self::Camera(camera), Event::Ended { connection }) => camera.ended(connection),
             (Self::Screen(screen), Event::Screen(answer)) => screen.answered(answer),
             (Self::Screen(screen), Event::Ended { connection }) => {
@@ -277,7 +298,7 @@ impl Source {
                 Some(description) => StreamError::MissingPlugin { description },
                 None => StreamError::from_message(error),
             }),
-            Self::Camera(camera) => Err(camera.failed(error, missing_plugin)),
+            Self::Camera(camera) => camera.failed(error, missing_plugin),
             Self::Screen(screen) => screen.failed(error),
             Self::File(files) => files.item_failed(error, missing_plugin),
             Self::Relay(relay) => relay.failed(error, missing_plugin),

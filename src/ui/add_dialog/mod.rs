@@ -20,7 +20,7 @@ use crate::config::{
     Transport, suggest_path,
 };
 use crate::control::{ChangeError, Control};
-use crate::engine::Cameras;
+use crate::engine::Devices;
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
@@ -475,7 +475,7 @@ impl AddDialog {
         engine.look_for_cameras();
         let name = self.camera().name();
         let first = match engine.cameras() {
-            Cameras::Found(names) if !names.contains(&name) => names.into_iter().next().unwrap_or_default(),
+            Devices::Found(names) if !names.contains(&name) => names.into_iter().next().unwrap_or_default(),
             _ => name,
         };
         self.camera().show(&first);
@@ -566,7 +566,7 @@ impl AddDialog {
                 };
                 (Source::Relay(relay), vec![])
             }
-            Kind::Camera => (Source::Camera(CameraSource { name: self.camera().name() }), vec![]),
+            Kind::Camera => (Source::Camera(CameraSource::silent(&self.camera().name())), vec![]),
             Kind::Screen => (Source::Screen(ScreenSource { cursor: imp.cursor_row.is_active() }), vec![]),
             Kind::Custom => {
                 let pipeline = imp.pipeline_row.text().trim().to_owned();

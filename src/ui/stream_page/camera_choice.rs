@@ -18,7 +18,7 @@ impl CameraChoice {
         let chosen = form.clone();
         let row = CameraRow::new(form.control().engine(), move |name| {
             let name = name.to_owned();
-            chosen.choose(move |stream| stream.source = Source::Camera(CameraSource { name: name.clone() }));
+            chosen.choose(move |stream| stream.source = Source::Camera(CameraSource::silent(&name)));
         });
         Self { row, form: form.clone() }
     }

@@ -1,19 +1,26 @@
-//! A camera of this computer. It is opened while somebody reads or looks, and its light is off otherwise.
+//! A camera of this computer. It is opened while somebody reads or looks, and its light is off otherwise. So is the
+//! microphone beside it.
 
 mod choice;
+mod microphone;
 
 use super::capture::Capture;
 use super::{Event, Notify};
 use crate::config::{CameraSource, Rendition};
-use crate::engine::cameras::{self, Following, Found};
-use crate::engine::state::{CameraError, StreamError};
+use crate::engine::devices::{self, CAMERAS, Following, Found};
+use crate::engine::sound::Track;
+use crate::engine::state::{DeviceError, MicrophoneError, StreamError};
 use gst::prelude::*;
+use microphone::Microphone;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// A camera that is used.
 pub struct Camera {
     capture: Capture,
     name: String,
     rendition: Rendition,
+    microphone: Option<Microphone>,
     /// What is open.
     device: Option<gst::Device>,
     is_awake: bool,
@@ -22,14 +29,28 @@ pub struct Camera {
 
 impl Camera {
     /// Asks the user whether cameras may be used, where that is not known.
-    pub fn new(config: &CameraSource, rendition: &Rendition, notify: Notify) -> Result<Self, StreamError> {
+    /// Without a track its microphone is not opened.
+    pub fn new(
+        config: &CameraSource,
+        rendition: &Rendition,
+        sound: Option<&Arc<Track>>,
+        notify: Notify,
+    ) -> Result<Self, StreamError> {
         let capture = Capture::new(notify.clone())?;
-        let following = cameras::follow(move || notify(Event::Cameras));
-        cameras::look();
+        let microphone = match (&config.microphone, sound) {
+            (Some(microphone), Some(track)) => {
+                let (bin, line) = (capture.bin(), capture.line());
+                Some(Microphone::new(microphone, bin, line, track, notify.clone())?)
+            }
+            _ => None,
+        };
+        let following = CAMERAS.follow(move || notify(Event::Cameras));
+        CAMERAS.look();
         Ok(Self {
             capture,
             name: config.name.clone(),
             rendition: rendition.clone(),
+            microphone,
             device: None,
             is_awake: false,
             _following: following,
@@ -47,6 +68,9 @@ impl Camera {
 
     pub fn wake(&mut self) -> Result<(), StreamError> {
         self.is_awake = true;
+        if let Some(microphone) = &mut self.microphone {
+            microphone.wake()?;
+        }
         self.open()
     }
 
@@ -54,6 +78,28 @@ impl Camera {
         self.is_awake = false;
         self.device = None;
         self.capture.close();
+        if let Some(microphone) = &mut self.microphone {
+            microphone.sleep();
+        }
+    }
+
+    pub fn has_microphone(&self) -> bool {
+        self.microphone.is_some()
+    }
+
+    /// Whether its microphone is heard, and why not, once that is known.
+    pub fn is_heard(&self) -> Option<Result<(), &MicrophoneError>> {
+        self.microphone.as_ref()?.is_heard()
+    }
+
+    /// Other microphones are there than before.
+    pub fn heard_of_microphones(&mut self) -> Result<(), StreamError> {
+        self.microphone.as_mut().map_or(Ok(()), Microphone::look)
+    }
+
+    /// To be called now and then while it is awake.
+    pub fn watch(&mut self, now: Instant) -> Result<(), StreamError> {
+        self.microphone.as_mut().map_or(Ok(()), |microphone| microphone.watch(now))
     }
 
     /// Other cameras are there than before.
@@ -62,8 +108,8 @@ impl Camera {
             (true, None) => self.open(),
             // What it does once it is unplugged differs by its driver.
             (true, Some(open)) => match self.find()? {
-                Some(found) if !cameras::is_same(open, &found.device) => {
-                    Err(self.error(CameraError::NotFound))
+                Some(found) if !devices::is_same(open, &found.device) => {
+                    Err(self.error(DeviceError::NotFound))
                 }
                 _ => Ok(()),
             },
@@ -73,23 +119,33 @@ impl Camera {
 
     pub fn ended(&self, connection: u64) -> Result<(), StreamError> {
         match self.capture.is_present(connection) {
-            true => Err(self.error(CameraError::NotFound)),
+            true => Err(self.error(DeviceError::NotFound)),
             false => Ok(()),
         }
     }
 
-    pub fn failed(&self, error: &gst::message::Error, missing_plugin: Option<String>) -> StreamError {
-        if let Some(description) = missing_plugin {
-            return StreamError::MissingPlugin { description };
+    pub fn failed(
+        &mut self,
+        error: &gst::message::Error,
+        missing_plugin: Option<String>,
+    ) -> Result<(), StreamError> {
+        if let (Some(source), Some(microphone)) = (error.src(), &mut self.microphone)
+            && microphone.has(source)
+        {
+            microphone.failed(error);
+            return Ok(());
         }
-        if !error.src().is_some_and(|source| self.capture.has(source)) {
-            return StreamError::from_message(error);
-        }
-        self.error(reason_of(error))
+        Err(match missing_plugin {
+            Some(description) => StreamError::MissingPlugin { description },
+            None if error.src().is_some_and(|source| self.capture.has(source)) => {
+                self.error(reason_of(error))
+            }
+            None => StreamError::from_message(error),
+        })
     }
 
     fn find(&self) -> Result<Option<Found>, StreamError> {
-        cameras::find(&self.name).map_err(|reason| self.error(reason))
+        CAMERAS.find(&self.name).map_err(|reason| self.error(reason))
     }
 
     /// Opens the camera, once it is known which there are.
@@ -103,7 +159,7 @@ impl Camera {
         self.capture.open(&source, caps.as_ref(), remote)
     }
 
-    fn error(&self, reason: CameraError) -> StreamError {
+    fn error(&self, reason: DeviceError) -> StreamError {
         StreamError::Camera { name: self.name.clone(), reason }
     }
 }
@@ -125,16 +181,16 @@ fn keep_to_target(source: &gst::Element) {
     source.set_property("always-copy", true);
 }
 
-fn reason_of(error: &gst::message::Error) -> CameraError {
+fn reason_of(error: &gst::message::Error) -> DeviceError {
     let cause = error.error();
     let said = format!("{} {}", cause.message(), error.debug().unwrap_or_default()).to_lowercase();
     if cause.matches(gst::ResourceError::Busy) || said.contains("busy") {
-        CameraError::Busy
+        DeviceError::Busy
     } else if cause.matches(gst::ResourceError::NotFound) || said.contains("target not found") {
-        CameraError::NotFound
+        DeviceError::NotFound
     } else if cause.matches(gst::ResourceError::NotAuthorized) || said.contains("permission denied") {
-        CameraError::Denied
+        DeviceError::Denied
     } else {
-        CameraError::Failed { message: cause.message().to_owned() }
+        DeviceError::Failed { message: cause.message().to_owned() }
     }
 }
