@@ -1,5 +1,6 @@
 //! The pictures since the last key frame: what whoever begins in the middle needs before a picture of now can be decoded.
 
+use super::state::Coding;
 use gst::ClockTime;
 use gst::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,6 +143,41 @@ impl Gop {
 /// Of a picture for a reader that catches up: its duration is how long sending it is to take.
 const CATCHES_UP: gst::BufferFlags = gst::BufferFlags::DECODE_ONLY;
 
+/// Takes a picture of H.264 for a key frame only where everything behind it can be decoded from there. `h264parse` takes
+/// any picture that refers to no other for one, and those behind it may refer to what is further back.
+pub fn begin_at_idr(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| {
+        if let Some(gst::PadProbeData::Buffer(picture)) = &mut info.data
+            && is_key(picture)
+            && pad.current_caps().is_some_and(|caps| Coding::of(&caps) == Some(Coding::H264))
+            && picture.map_readable().is_ok_and(|picture| !can_begin_at(&picture))
+        {
+            picture.make_mut().set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Whether a picture, as a byte stream, is an instantaneous decoding refresh, or says that decoding may begin there
+/// (ITU-T H.264, table 7-1 and D.2.8).
+fn can_begin_at(picture: &[u8]) -> bool {
+    const SLICE: u8 = 1;
+    const IDR: u8 = 5;
+    const SUPPLEMENT: u8 = 6;
+    const RECOVERY_POINT: u8 = 6;
+    let units = picture.windows(5).filter(|bytes| bytes[..3] == [0, 0, 1]);
+    // Supplements and parameter sets stand before the slices.
+    for unit in units {
+        match unit[3] & 0x1F {
+            SLICE => return false,
+            IDR => return true,
+            SUPPLEMENT if unit[4] == RECOVERY_POINT => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Holds up what catches up at the pad of the element that gives it.
 pub fn send_evenly(pad: &gst::Pad) {
     pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
@@ -188,6 +224,17 @@ mod tests {
         gop.keep(&picture(false, MOST_KEPT, 200, 200));
         gop.keep(&picture(false, 10, 240, 240));
         assert_eq!(kept(&gop), None, "it is bounded");
+    }
+
+    #[test]
+    fn a_picture_that_refers_to_no_other_is_not_enough_to_begin_at() {
+        let parameters = [0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3];
+        let with = |unit: &[u8]| can_begin_at(&[&parameters[..], unit].concat());
+        assert!(with(&[0, 0, 1, 0x65, 0x88]));
+        assert!(with(&[0, 0, 1, 0x06, 0x06, 1, 0xC4, 0x80, 0, 0, 1, 0x41, 0x9A]), "a recovery point");
+        assert!(!with(&[0, 0, 1, 0x06, 0x05, 1, 0xC4, 0x80, 0, 0, 1, 0x41, 0x9A]), "another supplement");
+        assert!(!with(&[0, 0, 1, 0x41, 0x9A]));
+        assert!(!can_begin_at(&[]));
     }
 
     #[test]

@@ -173,7 +173,11 @@ fn add_picture(bin: &gst::Bin, caps: &gst::Caps) -> Result<(), StreamError> {
         Coding::Vp9 => (None, "rtpvp9pay"),
     };
     let mut elements = vec![input];
-    elements.extend(parser.map(|parser| make(parser, "parse")).transpose()?);
+    if let Some(parser) = parser {
+        let parse = make(parser, "parse")?;
+        gop::begin_at_idr(&parse.static_pad("src").expect("a parser has a source pad"));
+        elements.push(parse);
+    }
     // The library finds the payloader by this name.
     let pay = make(payloader, "pay0")?;
     if matches!(coding, Coding::H264 | Coding::H265) {

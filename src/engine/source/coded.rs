@@ -7,6 +7,7 @@
 //! What the source has in a codec that cannot be passed through comes decoded: that it is so tells.
 
 use crate::engine::elements::make;
+use crate::engine::gop::begin_at_idr;
 use crate::engine::state::{Coding, StreamError};
 use gst::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -79,6 +80,7 @@ impl Exit {
     pub fn new(bin: &gst::Bin, is_live: bool) -> Result<Self, StreamError> {
         let exit = make("identity", "exit")?;
         bin.add(&exit).map_err(StreamError::internal)?;
+        begin_at_idr(&exit.static_pad("src").expect("identity has a source pad"));
         Ok(Self { bin: bin.downgrade(), exit, chain: Arc::default(), is_live })
     }
 
