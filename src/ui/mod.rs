@@ -5,7 +5,7 @@ mod add_dialog;
 mod address_dialog;
 mod alert;
 mod aloud;
-mod camera_row;
+mod device_row;
 mod direction;
 mod error_text;
 mod given_address;

@@ -1,6 +1,6 @@
 //! What is said where the microphone beside a camera is not heard.
 
-use crate::engine::{DeviceError, Devices, MicrophoneError};
+use crate::engine::{DeviceError, Devices, MicrophoneError, Stream};
 use crate::i18n::{gettext, gettext_f};
 
 /// What happened, and what to do.
@@ -16,6 +16,13 @@ pub fn microphone_error(error: &MicrophoneError) -> (String, String) {
             gettext("Choose a microphone here, or in the sound settings of your desktop."),
         ),
     }
+}
+
+/// That viewers hear silence, and why, where a microphone is not heard.
+pub fn silence(stream: &Stream) -> Option<String> {
+    let (detail, _) = microphone_error(&stream.microphone_problem()?);
+    // Translators: {reason} is a sentence, such as “The microphone is not there.”
+    Some(gettext_f("{reason} Viewers hear silence.", &[("reason", &detail)]))
 }
 
 fn device_error(error: &DeviceError) -> (String, String) {

@@ -24,7 +24,7 @@ pub use address_rules::address_range_error;
 pub use camera::cameras;
 pub use custom::custom_error;
 pub use encryption::{encryption_error, encryption_state};
-pub use microphone::{microphone_error, microphones};
+pub use microphone::{microphone_error, microphones, silence};
 pub use overlay::position;
 pub use pattern::pattern;
 pub use picture::{codec, coding, encoding, frame_rate, size};

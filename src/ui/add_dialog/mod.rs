@@ -5,7 +5,7 @@ mod protection;
 mod trial;
 
 use super::Window;
-use super::camera_row::CameraRow;
+use super::device_row::{CameraRow, MicrophoneRow};
 use super::direction;
 use super::error_text::secret_error;
 use super::password_row;
@@ -126,6 +126,7 @@ mod imp {
 
         pub control: OnceCell<Control>,
         pub camera: OnceCell<Rc<CameraRow>>,
+        pub microphone: OnceCell<Rc<MicrophoneRow>>,
         pub(super) trial: OnceCell<Trial>,
         /// On the engine, which outlives the dialog.
         pub cameras_handler: RefCell<Option<glib::SignalHandlerId>>,
@@ -324,13 +325,21 @@ impl AddDialog {
         let dialog: Self = glib::Object::new();
         assert!(dialog.imp().control.set(control.clone()).is_ok(), "a dialog is made once");
         let weak = dialog.downgrade();
-        let camera = CameraRow::new(control.engine(), move |_| {
+        let camera = CameraRow::of_cameras(control.engine(), move |_| {
             if let Some(dialog) = weak.upgrade() {
                 dialog.fill_in();
             }
         });
         dialog.imp().camera_group.add(&camera.row);
         assert!(dialog.imp().camera.set(camera).is_ok(), "a dialog is made once");
+        let weak = dialog.downgrade();
+        let microphone = MicrophoneRow::of_microphones(control.engine(), move |_| {
+            if let Some(dialog) = weak.upgrade() {
+                dialog.check();
+            }
+        });
+        dialog.imp().camera_group.add(&microphone.row);
+        assert!(dialog.imp().microphone.set(microphone).is_ok(), "a dialog is made once");
         let weak = dialog.downgrade();
         let trial = Trial::new(&dialog.imp().trial_group, control, move || {
             if let Some(dialog) = weak.upgrade() {
@@ -473,12 +482,16 @@ impl AddDialog {
     fn choose_camera(&self) {
         let engine = self.control().engine();
         engine.look_for_cameras();
-        let name = self.camera().name();
+        engine.look_for_microphones();
+        let chosen = self.camera().chosen();
         let first = match engine.cameras() {
-            Devices::Found(names) if !names.contains(&name) => names.into_iter().next().unwrap_or_default(),
-            _ => name,
+            Devices::Found(names) => chosen.filter(|name| names.contains(name)).or(names.into_iter().next()),
+            Devices::Unknown | Devices::Failed { .. } => chosen,
         };
-        self.camera().show(&first);
+        match first {
+            Some(name) => self.camera().show(name),
+            None => self.camera().show_none(),
+        }
     }
 
     fn check(&self) {
@@ -496,7 +509,7 @@ impl AddDialog {
         let (stream, password) = (is_whole.then_some(stream), self.typed_password());
         match self.imp().kind.get() {
             Kind::Pattern | Kind::File => self.trial().show(stream, None),
-            Kind::Camera => self.trial().show(stream.filter(|_| !self.camera().name().is_empty()), None),
+            Kind::Camera => self.trial().show(stream.filter(|_| self.camera().chosen().is_some()), None),
             Kind::Relay | Kind::Custom => self.trial().offer(stream, password.as_ref()),
             // The desktop asks what to share, and shows it; and there is nothing yet that was sent.
             Kind::Screen | Kind::Published => self.trial().close(),
@@ -528,10 +541,7 @@ impl AddDialog {
                 let place = Place::of(&Link::new(&imp.address_row.text()).address);
                 place.map_or_else(|| gettext("Camera"), |place| place.host)
             }
-            Kind::Camera => match self.camera().name() {
-                name if name.is_empty() => gettext("Camera"),
-                name => name,
-            },
+            Kind::Camera => self.camera().chosen().unwrap_or_else(|| gettext("Camera")),
             Kind::Screen => gettext("Screen"),
             Kind::Custom => gettext("Pipeline"),
             Kind::Published => gettext("Live"),
@@ -566,7 +576,11 @@ impl AddDialog {
                 };
                 (Source::Relay(relay), vec![])
             }
-            Kind::Camera => (Source::Camera(CameraSource::silent(&self.camera().name())), vec![]),
+            Kind::Camera => {
+                let name = self.camera().chosen().unwrap_or_default();
+                let microphone = imp.microphone.get().and_then(|row| row.chosen()).flatten();
+                (Source::Camera(CameraSource { name, microphone }), vec![])
+            }
             Kind::Screen => (Source::Screen(ScreenSource { cursor: imp.cursor_row.is_active() }), vec![]),
             Kind::Custom => {
                 let pipeline = imp.pipeline_row.text().trim().to_owned();
@@ -576,6 +590,7 @@ impl AddDialog {
         };
         let codec = match &source {
             Source::File(files) if files.may_have_sound() => SoundCodec::Auto,
+            Source::Camera(camera) if camera.microphone.is_some() => SoundCodec::Auto,
             _ => SoundCodec::Off,
         };
         let protection = self.protection();

@@ -71,17 +71,22 @@ impl Trial {
     }
 
     fn open(&self, stream: Option<&StreamConfig>, password: Option<&Password>) {
-        self.seen.replace(stream.map(|stream| seen(stream, password)));
-        let tried = stream.and_then(|stream| {
-            // Nobody listens.
-            let silent = StreamConfig { sound: Sound::default(), ..stream.clone() };
+        let seen = stream.map(|stream| seen(stream, password));
+        let tried = stream.zip(seen.as_ref()).and_then(|(stream, (source, _))| {
+            let silent = StreamConfig { source: source.clone(), sound: Sound::default(), ..stream.clone() };
             self.engine.try_out(&silent, password.cloned())
         });
+        self.seen.replace(seen);
         self.place.set_visible(tried.is_some());
         self.view.set_stream(tried.as_ref());
     }
 }
 
+/// Nobody listens, so it is the same with another microphone.
 fn seen(stream: &StreamConfig, password: Option<&Password>) -> (Source, Option<Password>) {
-    (stream.source.clone(), password.cloned())
+    let mut source = stream.source.clone();
+    if let Source::Camera(camera) = &mut source {
+        camera.microphone = None;
+    }
+    (source, password.cloned())
 }

@@ -54,6 +54,8 @@ mod imp {
         #[template_child]
         pub mute_button: TemplateChild<gtk::ToggleButton>,
         #[template_child]
+        pub silence_icon: TemplateChild<gtk::Image>,
+        #[template_child]
         pub level: TemplateChild<adw::Bin>,
         #[template_child]
         pub bitrate: TemplateChild<gtk::Label>,
@@ -235,6 +237,7 @@ impl StreamCard {
             follow("access", Self::show_access),
             follow("encoding", Self::show_served),
             follow("sound", Self::show_mute),
+            follow("microphone-problem", Self::show_silence),
         ]);
         self.show_name();
         self.show_address();
@@ -244,6 +247,7 @@ impl StreamCard {
         self.show_access();
         self.show_served();
         self.show_mute();
+        self.show_silence();
     }
 
     fn stream(&self) -> Option<Stream> {
@@ -322,6 +326,15 @@ impl StreamCard {
         let sentence = encoding.and_then(|encoding| words::encoding(&encoding).detail).unwrap_or_default();
         icon.set_tooltip_text(Some(&sentence));
         icon.update_property(&[gtk::accessible::Property::Label(&sentence)]);
+    }
+
+    /// A microphone that is not heard says so.
+    fn show_silence(&self) {
+        let Some(stream) = self.stream() else { return };
+        let (icon, silence) = (&self.imp().silence_icon, words::silence(&stream));
+        icon.set_visible(silence.is_some());
+        icon.set_tooltip_text(silence.as_deref());
+        icon.update_property(&[gtk::accessible::Property::Label(silence.as_deref().unwrap_or_default())]);
     }
 
     fn show_state(&self) {

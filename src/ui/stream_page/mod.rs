@@ -258,6 +258,7 @@ impl StreamPage {
         page.show_encoding();
         page.show_access();
         page.show_publisher();
+        page.show_microphone();
         page
     }
 
@@ -317,6 +318,7 @@ impl StreamPage {
             ("state", Self::show_state as fn(&Self)),
             ("encoding", Self::show_encoding),
             ("sound", Self::show_encoding),
+            ("microphone-problem", Self::show_microphone),
             ("viewers", Self::show_waiting),
             ("access", Self::show_access),
             ("publisher", Self::show_publisher),
@@ -381,13 +383,14 @@ impl StreamPage {
     }
 
     fn show_state(&self) {
-        let (imp, state) = (self.imp(), self.form().stream().state());
+        let (imp, stream) = (self.imp(), self.form().stream());
+        let (state, silence) = (stream.state(), words::silence(stream));
         let words = words::stream_state(&state);
         let (icon, style) = look(&state);
         imp.state_icon.set_icon_name(Some(icon));
         imp.state_icon.set_css_classes(&[style]);
         imp.state_row.set_title(&words.title);
-        let sentences = [words.detail, words.hint].into_iter().flatten().collect::<Vec<_>>();
+        let sentences = [words.detail, words.hint, silence].into_iter().flatten().collect::<Vec<_>>();
         imp.state_row.set_subtitle(&sentences.join(" "));
     }
 
@@ -395,6 +398,13 @@ impl StreamPage {
         let (groups, stream) = (self.groups(), self.form().stream());
         groups.picture.show_encoding(stream.encoding().as_ref());
         groups.sound.show_encoding(stream);
+    }
+
+    fn show_microphone(&self) {
+        let (groups, stream) = (self.groups(), self.form().stream());
+        groups.source.show_microphone(stream);
+        groups.sound.show_encoding(stream);
+        self.show_state();
     }
 
     fn show_access(&self) {

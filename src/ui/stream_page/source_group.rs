@@ -9,6 +9,7 @@ use super::form::Form;
 use super::relay_rows::RelayRows;
 use super::switch_row::SwitchRow;
 use crate::config::{PATTERNS, PatternSound, PatternSource, PublishedSource, Source, StreamConfig};
+use crate::engine::Stream;
 use crate::i18n::gettext;
 use crate::words;
 use adw::prelude::*;
@@ -114,6 +115,11 @@ impl SourceGroup {
         cursor.add_to(&widget);
         custom.add_to(&widget);
         Self { widget, kind, pattern, pattern_sound, pattern_clock, files, relay, camera, cursor, custom }
+    }
+
+    /// Says why the microphone beside the camera is not heard.
+    pub fn show_microphone(&self, stream: &Stream) {
+        self.camera.show_microphone(stream);
     }
 
     pub fn show(&self, stream: &StreamConfig) {

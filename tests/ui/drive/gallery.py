@@ -131,6 +131,19 @@ access = { read = "anyone" }
 size = "1280x720"
 frame_rate = "25"
 """ % (VIDEO, os.path.dirname(VIDEO))
+CAMERA = """
+version = 1
+users = [{ name = "ann" }]
+[server]
+port = 0
+[[streams]]
+id = "desk"
+name = "Desk"
+path = "/desk"
+source.camera = { name = "Integrated Camera", microphone = { name = "Webcam Mono" } }
+access = { read = ["ann"] }
+sound = { codec = "auto" }
+"""
 PUBLISHED = """
 version = 1
 users = [{ name = "ann" }, { name = "recorder" }]
@@ -266,6 +279,11 @@ def add_published(window):
 def add_camera(window):
     window.press("Add Stream")
     window.press("Camera")
+
+
+def camera(window):
+    page_of("Desk")(window)
+    window.focus("Microphone")
 
 
 def published(window):
@@ -434,6 +452,7 @@ PAGES = {
     "add-custom-problem": (CONFIG, add_custom_with_problem),
     "add-published": (CONFIG, add_published),
     "add-camera": (CONFIG, add_camera),
+    "camera": (CAMERA, camera),
     "viewers": (CONFIG, viewers),
     "viewers-empty": (CONFIG, viewers_empty),
     "viewer-figures": (CONFIG, viewer_figures),

@@ -7,13 +7,26 @@ import tempfile
 
 from .program import wait_for
 
+# What the package pipewire-pulse has: PulseAudio's protocol, by which programs hear microphones.
+SOUND_SERVER = """
+context.spa-libs = { audio.convert.* = audioconvert/libspa-audioconvert, support.* = support/libspa-support }
+context.modules = [
+    { name = libpipewire-module-protocol-native }
+    { name = libpipewire-module-client-node }
+    { name = libpipewire-module-adapter }
+    { name = libpipewire-module-metadata }
+    { name = libpipewire-module-protocol-pulse }
+]
+pulse.properties = { server.address = [ "unix:native" ] }
+"""
+
 
 class PipeWire:
     """While it is open, whoever has the runtime folder of the tests finds it there."""
 
-    def __init__(self, bus=True):
+    def __init__(self, bus=True, sound=False):
         """Only with the session bus it gives cameras to the camera portal; without it is there sooner."""
-        self.bus = bus
+        self.bus, self.sound = bus, sound
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -29,7 +42,17 @@ class PipeWire:
         socket = os.path.join(self.environment["XDG_RUNTIME_DIR"], "pipewire-0")
         wait_for("PipeWire", lambda: os.path.exists(socket))
         self.processes.append(self.run("wireplumber"))
+        if self.sound:
+            self.start_sound_server()
         return self
+
+    def start_sound_server(self):
+        config = os.path.join(self.folder.name, "sound-server.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(SOUND_SERVER)
+        self.processes.append(self.run("pipewire", "-c", config))
+        socket = os.path.join(self.environment["XDG_RUNTIME_DIR"], "pulse", "native")
+        wait_for("the sound server", lambda: os.path.exists(socket))
 
     def __exit__(self, *_):
         for process in [*sum(self.plugged.values(), []), *self.processes]:
@@ -56,6 +79,17 @@ class PipeWire:
         read = lambda thing: thing.get("info", {}).get("output-node-id") == node  # noqa: E731
         wait_for(f"a reader of {name}", lambda: any(map(read, self.things())))
         return node
+
+    def plug_microphone(self, name):
+        """Plugs in a microphone that hears a tone."""
+        # A tone of its own goes in where others have their sound from the air; the rank is that of microphones of ALSA.
+        ear = f"ear of {name}"
+        capture = f'--capture-props=media.class=Audio/Sink node.name="{ear}"'
+        source = f'media.class=Audio/Source priority.session=2000 node.name="{name}" node.description="{name}"'
+        self.plugged[name] = [self.run("pw-loopback", capture, f"--playback-props={source}")]
+        wait_for(f"{name} in PipeWire", lambda: self.node(name) and self.node(ear))
+        tone = ["gst-launch-1.0", "audiotestsrc", "is-live=true", "!", "audioconvert", "!"]
+        self.plugged[name].append(self.run(*tone, "pulsesink", f"device={ear}"))
 
     def unplug(self, name):
         for process in self.plugged.pop(name, ()):
