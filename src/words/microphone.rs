@@ -1,6 +1,6 @@
 //! What is said where the microphone beside a camera is not heard.
 
-use crate::engine::{DeviceError, Devices, MicrophoneError, Stream};
+use crate::engine::{DeviceError, Devices, MicrophoneError};
 use crate::i18n::{gettext, gettext_f};
 
 /// What happened, and what to do.
@@ -13,16 +13,16 @@ pub fn microphone_error(error: &MicrophoneError) -> (String, String) {
         ),
         MicrophoneError::PlaysBack => (
             gettext("Your desktop listens to what this computer plays, and to no microphone."),
-            gettext("Choose a microphone here, or in the sound settings of your desktop."),
+            gettext("Choose a microphone by its name, or another default in the settings of your desktop."),
         ),
     }
 }
 
-/// That viewers hear silence, and why, where a microphone is not heard.
-pub fn silence(stream: &Stream) -> Option<String> {
-    let (detail, _) = microphone_error(&stream.microphone_problem()?);
+/// Where a microphone is not heard, why viewers hear silence, and what to do.
+pub fn silence(error: &MicrophoneError) -> (String, String) {
+    let (detail, hint) = microphone_error(error);
     // Translators: {reason} is a sentence, such as “The microphone is not there.”
-    Some(gettext_f("{reason} Viewers hear silence.", &[("reason", &detail)]))
+    (gettext_f("{reason} Viewers hear silence.", &[("reason", &detail)]), hint)
 }
 
 fn device_error(error: &DeviceError) -> (String, String) {

@@ -25,7 +25,7 @@ DENIED = (
 
 
 SILENT = "The microphone is not there. Viewers hear silence."
-AWAY = "The microphone is not there. Plug it in: it is found again by itself. Or choose another one."
+AWAY = f"{SILENT} Plug it in: it is found again by itself. Or choose another one."
 
 
 def camera(window):
@@ -82,6 +82,7 @@ def one_that_is_unplugged_is_said_and_comes_back(window, pipewire):
     pipewire.unplug("Desk Mic")
     window.find(AWAY)
     window.find(SILENT)
+    window.find("The microphone is not there.")
     assert chosen(window, "Desk Mic", "Microphone"), "it is still the one that is meant"
     window.find("Live")
     pipewire.plug_microphone("Desk Mic")

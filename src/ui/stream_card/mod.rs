@@ -328,11 +328,13 @@ impl StreamCard {
         icon.update_property(&[gtk::accessible::Property::Label(&sentence)]);
     }
 
-    /// A microphone that is not heard says so.
+    /// A microphone that is not heard says so, and has no level.
     fn show_silence(&self) {
         let Some(stream) = self.stream() else { return };
-        let (icon, silence) = (&self.imp().silence_icon, words::silence(&stream));
+        let (icon, silence) =
+            (&self.imp().silence_icon, stream.microphone_problem().map(|problem| words::silence(&problem).0));
         icon.set_visible(silence.is_some());
+        self.imp().level.set_visible(silence.is_none());
         icon.set_tooltip_text(silence.as_deref());
         icon.update_property(&[gtk::accessible::Property::Label(silence.as_deref().unwrap_or_default())]);
     }

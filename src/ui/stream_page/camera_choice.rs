@@ -64,8 +64,8 @@ impl CameraChoice {
 
     /// Says why the microphone is not heard.
     pub fn show_microphone(&self, stream: &Stream) {
-        let problem = stream.microphone_problem().map(|problem| words::microphone_error(&problem));
-        self.microphone.show_problem(problem.map(|(detail, hint)| format!("{detail} {hint}")));
+        let problem = stream.microphone_problem().map(|problem| words::microphone_error(&problem).0);
+        self.microphone.show_problem(problem);
     }
 
     /// Asks for a camera: with it the stream becomes one of it.

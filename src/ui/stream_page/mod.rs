@@ -384,13 +384,16 @@ impl StreamPage {
 
     fn show_state(&self) {
         let (imp, stream) = (self.imp(), self.form().stream());
-        let (state, silence) = (stream.state(), words::silence(stream));
+        let (state, silence) =
+            (stream.state(), stream.microphone_problem().map(|problem| words::silence(&problem)));
         let words = words::stream_state(&state);
         let (icon, style) = look(&state);
         imp.state_icon.set_icon_name(Some(icon));
         imp.state_icon.set_css_classes(&[style]);
         imp.state_row.set_title(&words.title);
-        let sentences = [words.detail, words.hint, silence].into_iter().flatten().collect::<Vec<_>>();
+        let (silence, way_out) = silence.unzip();
+        let sentences =
+            [words.detail, words.hint, silence, way_out].into_iter().flatten().collect::<Vec<_>>();
         imp.state_row.set_subtitle(&sentences.join(" "));
     }
 

@@ -82,7 +82,10 @@ impl SoundGroup {
 
     pub fn show_encoding(&self, stream: &Stream) {
         let sentence = match (stream.sound(), stream.encoding()) {
-            (Some(sound), _) => words::silence(stream).unwrap_or_else(|| words::sound_encoding(&sound)),
+            (Some(sound), _) => match stream.microphone_problem() {
+                Some(problem) => words::silence(&problem).0,
+                None => words::sound_encoding(&sound),
+            },
             (None, Some(_)) => gettext("Nothing"),
             (None, None) => gettext("Known as soon as somebody watches"),
         };
