@@ -36,7 +36,8 @@ impl Clip {
         command.arg(format!(
             "sine=frequency=1000:sample_rate=48000:duration={sound},volume='between(t,0.4,0.52)':eval=frame"
         ));
-        command.args(["-pix_fmt", "yuv420p", "-c:a", sound_codec]).arg(at);
+        // Of pictures in another order ffmpeg does not know when the first is to be written, and records nothing.
+        command.args(["-pix_fmt", "yuv420p", "-bf", "0", "-c:a", sound_codec]).arg(at);
         let output = finish(command, "");
         assert!(output.status.success(), "ffmpeg: {}", words(&output));
     }

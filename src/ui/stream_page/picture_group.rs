@@ -107,10 +107,6 @@ impl PictureGroup {
             chosen.choose(move |stream| rendition(stream).codec = codec);
         });
 
-        codec.row.set_subtitle(&gettext(
-            "Automatic passes the source’s own pictures through, where that can be done",
-        ));
-
         let adjustment = gtk::Adjustment::new(50.0, 50.0, 100_000.0, 100.0, 1000.0, 0.0);
         let chosen = form.clone();
         let bitrate = NumberRow::new(form, &gettext("Bitrate (kbit/s)"), &adjustment, move |kbps| {
@@ -130,7 +126,7 @@ impl PictureGroup {
             };
             chosen.choose(move |stream| rendition(stream).bitrate = bitrate);
         });
-        automatic.row.set_subtitle(&gettext("By size and frame rate, where pictures are encoded here"));
+        automatic.row.set_subtitle(&gettext("By size and frame rate"));
         let served = adw::ActionRow::builder()
             .title(gettext("What Is Served"))
             .use_markup(false)
