@@ -149,8 +149,10 @@ pub fn begin_at_idr(pad: &gst::Pad) {
     pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| {
         if let Some(gst::PadProbeData::Buffer(picture)) = &mut info.data
             && is_key(picture)
-            && pad.current_caps().is_some_and(|caps| Coding::of(&caps) == Some(Coding::H264))
-            && picture.map_readable().is_ok_and(|picture| !can_begin_at(&picture))
+            && let Some(caps) = pad.current_caps()
+            && Coding::of(&caps) == Some(Coding::H264)
+            && let is_stream = caps.structure(0).is_some_and(is_byte_stream)
+            && picture.map_readable().is_ok_and(|picture| !can_begin_at(&picture, is_stream))
         {
             picture.make_mut().set_flags(gst::BufferFlags::DELTA_UNIT);
         }
@@ -158,24 +160,50 @@ pub fn begin_at_idr(pad: &gst::Pad) {
     });
 }
 
-/// Whether a picture, as a byte stream, is an instantaneous decoding refresh, or says that decoding may begin there
-/// (ITU-T H.264, table 7-1 and D.2.8).
-fn can_begin_at(picture: &[u8]) -> bool {
-    const SLICE: u8 = 1;
-    const IDR: u8 = 5;
-    const SUPPLEMENT: u8 = 6;
-    const RECOVERY_POINT: u8 = 6;
-    let units = picture.windows(5).filter(|bytes| bytes[..3] == [0, 0, 1]);
-    // Supplements and parameter sets stand before the slices.
-    for unit in units {
-        match unit[3] & 0x1F {
-            SLICE => return false,
-            IDR => return true,
-            SUPPLEMENT if unit[4] == RECOVERY_POINT => return true,
-            _ => {}
+fn is_byte_stream(caps: &gst::StructureRef) -> bool {
+    caps.get::<&str>("stream-format") == Ok("byte-stream")
+}
+
+/// The beginnings of the units of a picture: behind a start code each (ITU-T H.264, annex B), or behind their length
+/// (ISO 14496-15; `h264parse` writes it in four bytes).
+fn units(picture: &[u8], is_stream: bool) -> Vec<[u8; 2]> {
+    let mut units = Vec::new();
+    let mut rest = picture;
+    while let Some((start, unit)) = rest.split_first_chunk::<4>() {
+        rest = match (is_stream, unit) {
+            (true, _) if start[..3] != [0, 0, 1] => &rest[1..],
+            (true, unit) => {
+                units.extend(unit.first().map(|second| [start[3], *second]));
+                unit
+            }
+            (false, unit) => {
+                units.extend(unit.first_chunk::<2>());
+                unit.get(u32::from_be_bytes(*start) as usize..).unwrap_or_default()
+            }
+        };
+        // Supplements and parameter sets stand before the slices.
+        if units.last().is_some_and(|unit: &[u8; 2]| [SLICE, IDR].contains(&(unit[0] & TYPE))) {
+            break;
         }
     }
-    false
+    units
+}
+
+/// Types of units, and of what supplements are (ITU-T H.264, table 7-1 and D.1).
+const TYPE: u8 = 0x1F;
+const SLICE: u8 = 1;
+const IDR: u8 = 5;
+const SUPPLEMENT: u8 = 6;
+const RECOVERY_POINT: u8 = 6;
+
+/// Whether a picture is an instantaneous decoding refresh, or says that decoding may begin there.
+fn can_begin_at(picture: &[u8], is_stream: bool) -> bool {
+    let begins = |[first, second]: &[u8; 2]| match first & TYPE {
+        IDR => true,
+        SUPPLEMENT => *second == RECOVERY_POINT,
+        _ => false,
+    };
+    units(picture, is_stream).iter().any(begins)
 }
 
 /// Holds up what catches up at the pad of the element that gives it.
@@ -228,13 +256,21 @@ mod tests {
 
     #[test]
     fn a_picture_that_refers_to_no_other_is_not_enough_to_begin_at() {
-        let parameters = [0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3];
-        let with = |unit: &[u8]| can_begin_at(&[&parameters[..], unit].concat());
-        assert!(with(&[0, 0, 1, 0x65, 0x88]));
-        assert!(with(&[0, 0, 1, 0x06, 0x06, 1, 0xC4, 0x80, 0, 0, 1, 0x41, 0x9A]), "a recovery point");
-        assert!(!with(&[0, 0, 1, 0x06, 0x05, 1, 0xC4, 0x80, 0, 0, 1, 0x41, 0x9A]), "another supplement");
-        assert!(!with(&[0, 0, 1, 0x41, 0x9A]));
-        assert!(!can_begin_at(&[]));
+        let can = |units: &[&[u8]]| {
+            let parameters: [&[u8]; 2] = [&[0x67, 1, 2], &[0x68, 3]];
+            let all: Vec<_> = parameters.iter().chain(units).copied().collect();
+            let stream: Vec<u8> = all.iter().flat_map(|unit| [&[0, 0, 0, 1][..], unit].concat()).collect();
+            let counted: Vec<u8> =
+                all.iter().flat_map(|unit| [&[0, 0, 0, unit.len() as u8][..], unit].concat()).collect();
+            let can = can_begin_at(&stream, true);
+            assert_eq!(can_begin_at(&counted, false), can);
+            can
+        };
+        assert!(can(&[&[0x65, 0x88]]));
+        assert!(can(&[&[0x06, 0x06, 1, 0xC4, 0x80], &[0x41, 0x9A]]), "a recovery point");
+        assert!(!can(&[&[0x06, 0x05, 1, 0xC4, 0x80], &[0x41, 0x9A]]), "another supplement");
+        assert!(!can(&[&[0x41, 0x9A]]));
+        assert!(!can_begin_at(&[], true) && !can_begin_at(&[0, 0, 0], false));
     }
 
     #[test]
