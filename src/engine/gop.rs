@@ -98,33 +98,25 @@ impl Gop {
     /// other at once, and end where what comes next goes on. Pictures that are shown before the key frame refer to what
     /// is not here, and are left out.
     pub fn brought_to(&self, now: ClockTime, after: ClockTime) -> Vec<gst::Sample> {
-        let key = self.pictures.first().and_then(|key| key.buffer()?.pts());
-        let pictures: Vec<_> = self
-            .pictures
-            .iter()
-            .filter(|picture| picture.buffer().is_some_and(|buffer| buffer.pts() >= key))
-            .collect();
-        let time = |picture: &gst::Sample| picture.buffer().and_then(|buffer| buffer.pts()).unwrap_or(now);
-        // Whatever comes next is decoded later than this, and so is shown later.
-        let edge = pictures.iter().filter_map(|picture| picture.buffer()?.dts_or_pts()).max().unwrap_or(now);
-        let mut over: Vec<_> = pictures.iter().map(|picture| time(picture)).filter(|at| *at < edge).collect();
-        over.sort();
-        let rank = |picture| over.binary_search(&time(picture)).ok();
-        // None is shown before it is decoded.
-        let ahead = (0..).zip(&pictures).filter_map(|(place, picture)| Some(place - rank(picture)? as i64));
-        let ahead = u64::try_from(ahead.max().unwrap_or(0)).unwrap_or(0);
+        let Some(over) = Over::of(self.pictures.iter().filter_map(|picture| picture.buffer())) else {
+            return Vec::new();
+        };
+        let shown = |picture: &gst::Sample| picture.buffer().and_then(|buffer| over.shown(buffer));
+        let pictures: Vec<_> =
+            self.pictures.iter().filter_map(|picture| Some((shown(picture)?, picture))).collect();
         let count = pictures.len() as u64;
+        // None is shown before it is decoded.
+        let late = (0..).zip(&pictures).filter_map(|(place, (at, _))| Some(place + over.back(*at)?));
+        let ahead = late.max().unwrap_or(0).saturating_sub(over.count());
         let step = (now.saturating_sub(after) / (count + ahead + 1)).min(STEP);
         let back = |steps: u64| now.saturating_sub(step * steps);
-        let bytes: u64 = pictures.iter().filter_map(|picture| Some(picture.buffer()?.size() as u64)).sum();
+        let bytes: u64 =
+            pictures.iter().filter_map(|(_, picture)| Some(picture.buffer()?.size() as u64)).sum();
         let rate = RATE.max(bytes * 1000 / LONGEST.mseconds());
         (0..)
             .zip(&pictures)
-            .filter_map(|(place, picture)| {
-                let pts = match rank(picture) {
-                    Some(rank) => back(over.len() as u64 - rank as u64),
-                    None => now + time(picture).saturating_sub(edge),
-                };
+            .filter_map(|(place, (at, picture))| {
+                let pts = over.back(*at).map_or_else(|| now + at.saturating_sub(over.edge()), back);
                 let mut buffer = picture.buffer_owned()?;
                 let takes = gst::ClockTime::SECOND.mul_div_round(buffer.size() as u64, rate);
                 let fresh = buffer.make_mut();
@@ -137,6 +129,49 @@ impl Gop {
                 Some(picture)
             })
             .collect()
+    }
+}
+
+/// Which of the pictures since a key frame are over. The others are shown after whatever comes next, as some are that
+/// others between them refer to.
+pub struct Over {
+    /// When the key frame is shown.
+    key: ClockTime,
+    /// Whatever comes next is decoded later than this, and so is shown later.
+    edge: ClockTime,
+    /// When those that are over are shown, in order.
+    times: Vec<ClockTime>,
+}
+
+impl Over {
+    /// Of these pictures, or of the packets of them; the first one is the key frame.
+    pub fn of<'a>(pictures: impl Iterator<Item = &'a gst::BufferRef> + Clone) -> Option<Self> {
+        let key = pictures.clone().next()?.pts()?;
+        let edge = pictures.clone().filter_map(|picture| picture.dts_or_pts()).max()?;
+        let mut over = Self { key, edge, times: Vec::new() };
+        over.times = pictures.filter_map(|picture| over.shown(picture)).filter(|at| *at < edge).collect();
+        over.times.sort();
+        over.times.dedup();
+        Some(over)
+    }
+
+    /// When a picture is shown, unless it refers to what is not here: that is so before the key frame.
+    pub fn shown(&self, picture: &gst::BufferRef) -> Option<ClockTime> {
+        picture.pts().filter(|at| *at >= self.key)
+    }
+
+    pub fn edge(&self) -> ClockTime {
+        self.edge
+    }
+
+    /// How many are over.
+    pub fn count(&self) -> u64 {
+        self.times.len() as u64
+    }
+
+    /// Which of those that are over it is that is shown then, counted back from what comes next: the last one is 1.
+    pub fn back(&self, shown: ClockTime) -> Option<u64> {
+        self.times.binary_search(&shown).ok().map(|place| self.count() - place as u64)
     }
 }
 

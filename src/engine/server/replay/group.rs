@@ -1,6 +1,6 @@
 //! The packets that a reader needs who begins now.
 
-use crate::engine::gop::MOST_KEPT;
+use crate::engine::gop::{MOST_KEPT, Over, is_key};
 use gst::ClockTime;
 use std::collections::VecDeque;
 
@@ -37,10 +37,9 @@ pub struct Start {
 impl Group {
     /// Adds the packets of a picture, or of a part of one.
     pub fn add(&mut self, picture: &[gst::Buffer], most_packets: usize) {
-        let is_key = |packet: &gst::Buffer| !packet.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let time = picture.first().and_then(|packet| packet.pts());
         let begun = self.packets.first().and_then(|packet| packet.pts());
-        if picture.iter().any(is_key) && time != begun {
+        if picture.iter().any(|packet| is_key(packet)) && time != begun {
             self.clear();
         } else if self.packets.is_empty() {
             // It is of no use without what it is made from.
@@ -63,26 +62,18 @@ impl Group {
     /// is old. Pictures that are shown before the key frame refer to what is not here, and are left out; so numbers are
     /// given anew, backwards from the last.
     pub fn brought_to_now(&self) -> Option<Start> {
-        let key = self.packets.first()?.pts()?;
+        let over = Over::of(self.packets.iter().map(|packet| &**packet))?;
         let last = sequence(&header(self.packets.last()?)?);
-        let shown = |packet: &&gst::Buffer| packet.pts().is_some_and(|pts| pts >= key);
-        let count = self.packets.iter().filter(shown).count();
-        // Whatever comes next is decoded later than this, and so is shown later.
-        let edge = self.packets.iter().filter_map(|packet| packet.dts_or_pts()).max()?;
-        let times = self.packets.iter().filter(shown).filter_map(|packet| packet.pts());
-        let mut over: Vec<ClockTime> = times.filter(|at| *at < edge).collect();
-        over.sort();
-        over.dedup();
-        let step = STEP.min(SPAN / (over.len() as u64).max(1));
-        let brought = |at: ClockTime| match over.binary_search(&at) {
-            Ok(rank) => edge.saturating_sub(step * (over.len() - rank) as u64),
-            Err(_) => at,
-        };
-        let packets = self.packets.iter().filter(shown).zip((0..count).rev()).map(|(packet, left)| {
-            let at = packet.pts()?;
+        let shown = self.packets.iter().filter_map(|packet| Some((over.shown(packet)?, packet)));
+        let count = shown.clone().count();
+        let step = STEP.min(SPAN / over.count().max(1));
+        let brought =
+            |at: ClockTime| over.back(at).map_or(at, |steps| over.edge().saturating_sub(step * steps));
+        let packets = shown.zip((0..count).rev()).map(|((at, packet), left)| {
             let moved = brought(at).nseconds() as i64 - at.nseconds() as i64;
             renewed(packet, last.wrapping_sub(left as u16), moved)
         });
+        let key = self.packets.first()?.pts()?;
         Some(Start { packets: packets.collect::<Option<_>>()?, from: brought(key) })
     }
 }
