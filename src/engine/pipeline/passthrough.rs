@@ -65,53 +65,54 @@ pub fn examine(
     format: SharedFormat,
     unfit: impl Fn(Reencoded) + Send + Sync + 'static,
 ) {
-    let refused = Mutex::new(None);
-    let is_first = Mutex::new(true);
+    let examination = Mutex::new(Examination { format, is_playlist, is_first: true, is_over: false });
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let mut refused = refused.lock().unwrap();
-        if refused.is_some() {
-            return gst::PadProbeReturn::Drop;
+        let mut examination = examination.lock().unwrap();
+        if let (Some(data), false) = (&info.data, examination.is_over)
+            && let Some(reason) = examination.refuses(data)
+        {
+            examination.is_over = true;
+            unfit(reason);
         }
-        *refused = match &info.data {
-            Some(gst::PadProbeData::Buffer(picture)) => {
-                is_unfit(picture, &format).then_some(Reencoded::Unfit)
-            }
-            Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::Caps(caps) => {
-                    let mut format = format.lock().unwrap();
-                    let was_first = std::mem::replace(&mut *is_first.lock().unwrap(), false);
-                    match (fit(caps.caps()), *format) {
-                        (None, _) => Some(Reencoded::Unfit),
-                        (Some(new), Some(served)) if !served.is_like(&new) => {
-                            Some(match is_playlist && !was_first {
-                                true => Reencoded::FilesDiffer,
-                                false => Reencoded::SourceChanged,
-                            })
-                        }
-                        (Some(_), Some(_)) => None,
-                        (Some(new), None) => {
-                            *format = Some(new);
-                            None
-                        }
-                    }
+        if examination.is_over { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+    });
+}
+
+struct Examination {
+    format: SharedFormat,
+    is_playlist: bool,
+    /// Nothing was said of what comes yet.
+    is_first: bool,
+    /// It was refused.
+    is_over: bool,
+}
+
+impl Examination {
+    fn refuses(&mut self, data: &gst::PadProbeData) -> Option<Reencoded> {
+        match data {
+            gst::PadProbeData::Buffer(picture) => is_unfit(picture, &self.format).then_some(Reencoded::Unfit),
+            gst::PadProbeData::Event(event) => match event.view() {
+                gst::EventView::Caps(caps) => self.refuses_caps(caps.caps()),
+                gst::EventView::Tag(tags) => {
+                    let turned = tags.tag().get::<gst::tags::ImageOrientation>();
+                    turned.is_some_and(|turned| turned.get() != "rotate-0").then_some(Reencoded::Turned)
                 }
-                gst::EventView::Tag(tags) => tags
-                    .tag()
-                    .get::<gst::tags::ImageOrientation>()
-                    .is_some_and(|turned| turned.get() != "rotate-0")
-                    .then_some(Reencoded::Turned),
                 _ => None,
             },
             _ => None,
-        };
-        match *refused {
-            Some(reason) => {
-                unfit(reason);
-                gst::PadProbeReturn::Drop
-            }
-            None => gst::PadProbeReturn::Ok,
         }
-    });
+    }
+
+    fn refuses_caps(&mut self, caps: &gst::CapsRef) -> Option<Reencoded> {
+        let was_first = std::mem::replace(&mut self.is_first, false);
+        let Some(new) = fit(caps) else { return Some(Reencoded::Unfit) };
+        let is_like = self.format.lock().unwrap().get_or_insert(new).is_like(&new);
+        match self.is_playlist && !was_first {
+            _ if is_like => None,
+            true => Some(Reencoded::FilesDiffer),
+            false => Some(Reencoded::SourceChanged),
+        }
+    }
 }
 
 /// Whether this one cannot be sent, although its caps are right.
