@@ -30,6 +30,14 @@ impl TimeLine {
     }
 }
 
+/// The segment that an event brings, which is replaced: behind it time stamps are running times, in one segment for ever.
+pub fn take_segment(event: &mut gst::Event) -> Option<gst::FormattedSegment<gst::ClockTime>> {
+    let gst::EventView::Segment(brought) = event.view() else { return None };
+    let segment = brought.segment().downcast_ref::<gst::ClockTime>()?.clone();
+    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+    Some(segment)
+}
+
 /// The running time of something, in nanoseconds: below zero before its segment begins, as pictures are decoded that
 /// the first one to be shown refers to.
 pub fn running_time(

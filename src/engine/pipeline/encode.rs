@@ -6,6 +6,7 @@
 
 use super::picture::{Format, Profile, even};
 use crate::config::Bitrate;
+use crate::engine::clock::take_segment;
 use crate::engine::elements::{make, usable};
 use crate::engine::state::{Coding, EncodedBy, EncoderReason, Encoding, Reencoded, StreamError};
 use gst::prelude::*;
@@ -91,7 +92,7 @@ pub struct Encode {
     pub encoder: gst::Element,
 }
 
-/// `encoder` is one of [`plan`]'s.
+/// `name` is that of an encoder of [`plan`]'s.
 pub fn make_encode(name: &str, encoding: &Encoding, profile: Option<Profile>) -> Result<Encode, StreamError> {
     let queue = make("queue", "encode-queue")?;
     queue.set_property("max-size-buffers", QUEUE_FRAMES);
@@ -165,11 +166,8 @@ fn count_running_time(pad: &gst::Pad) {
         let mut segment = segment.lock().unwrap();
         match &mut info.data {
             Some(gst::PadProbeData::Event(event)) => {
-                if let gst::EventView::Segment(new) = event.view()
-                    && let Some(new) = new.segment().downcast_ref::<gst::ClockTime>()
-                {
-                    *segment = new.clone();
-                    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                if let Some(new) = take_segment(event) {
+                    *segment = new;
                 }
             }
             Some(gst::PadProbeData::Buffer(buffer)) => {
@@ -200,14 +198,7 @@ pub fn set_bitrate(encoder: &gst::Element, kbps: Option<u32>) {
 mod tests {
     use super::*;
 
-    const HD: Format = Format {
-        coding: Coding::H264,
-        profile: None,
-        width: 1280,
-        height: 720,
-        frame_rate: (25, 1),
-        rounded_from: None,
-    };
+    const HD: Format = Format::HD;
 
     #[test]
     fn the_bitrate_follows_the_size_unless_it_is_given() {

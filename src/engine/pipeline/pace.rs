@@ -8,7 +8,7 @@
 //! Pictures that are passed through come in the order in which they are decoded, and their time has come when they are
 //! to be decoded. None is left out, since others refer to it.
 
-use crate::engine::clock::{TimeLine, running_time};
+use crate::engine::clock::{TimeLine, running_time, take_segment};
 use crate::engine::elements::make;
 use crate::engine::sound::Track;
 use crate::engine::source::Wanted;
@@ -110,11 +110,8 @@ fn put_on_time_line(pad: &gst::Pad, time: TimeLine, first: Arc<AtomicBool>, soun
         let mut placement = placement.lock().unwrap();
         match &mut info.data {
             Some(gst::PadProbeData::Event(event)) => {
-                if let gst::EventView::Segment(segment) = event.view()
-                    && let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>()
-                {
-                    placement.segment = segment.clone();
-                    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                if let Some(segment) = take_segment(event) {
+                    placement.segment = segment;
                 }
             }
             Some(gst::PadProbeData::Buffer(buffer)) => {
@@ -175,11 +172,8 @@ fn put_coded_on_time_line(
         let mut placement = placement.lock().unwrap();
         match &mut info.data {
             Some(gst::PadProbeData::Event(event)) => {
-                if let gst::EventView::Segment(segment) = event.view()
-                    && let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>()
-                {
-                    placement.segment = segment.clone();
-                    *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+                if let Some(segment) = take_segment(event) {
+                    placement.segment = segment;
                 }
             }
             Some(gst::PadProbeData::Buffer(buffer)) => {

@@ -55,6 +55,18 @@ pub fn even(side: u32) -> u32 {
     (side & !1).max(2)
 }
 
+#[cfg(test)]
+impl Format {
+    pub const HD: Self = Self {
+        coding: Coding::H264,
+        profile: None,
+        width: 1280,
+        height: 720,
+        frame_rate: (25, 1),
+        rounded_from: None,
+    };
+}
+
 impl Format {
     /// The format of coded pictures that are passed through, where their caps say enough.
     pub fn of_coded(coding: Coding, caps: &gst::StructureRef) -> Option<Self> {

@@ -106,8 +106,10 @@ impl Exit {
             let _ = element.set_state(gst::State::Null);
             let _ = bin.remove(&element);
         }
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let elements = Coding::of(&caps).map(|coding| self.elements(coding)).transpose()?.unwrap_or_default();
+        let elements = Coding::of(&super::caps_of(pad))
+            .map(|coding| self.elements(coding))
+            .transpose()?
+            .unwrap_or_default();
         bin.add_many(&elements).map_err(StreamError::internal)?;
         let mut all = elements.clone();
         all.push(self.exit.clone());

@@ -2,7 +2,7 @@
 //! None may be left out, since others refer to it. Their time stamps may jump, or be missing; behind this those of
 //! decoding only rise.
 
-use crate::engine::clock::running_time;
+use crate::engine::clock::{running_time, take_segment};
 use crate::engine::gop::Kept;
 use gst::prelude::*;
 use gst::{ClockTime, ClockTimeDiff};
@@ -38,16 +38,13 @@ impl CodedLine {
         pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             let mut line = on.lock().unwrap();
             match &mut info.data {
-                Some(gst::PadProbeData::Event(event)) => match event.view() {
-                    gst::EventView::StreamStart(_) => line.begin(),
-                    gst::EventView::Segment(new) => {
-                        if let Some(new) = new.segment().downcast_ref::<ClockTime>() {
-                            line.segment = new.clone();
-                            *event = gst::event::Segment::new(&gst::FormattedSegment::<ClockTime>::new());
-                        }
+                Some(gst::PadProbeData::Event(event)) => {
+                    if event.type_() == gst::EventType::StreamStart {
+                        line.begin();
+                    } else if let Some(segment) = take_segment(event) {
+                        line.segment = segment;
                     }
-                    _ => {}
-                },
+                }
                 Some(gst::PadProbeData::Buffer(buffer)) => {
                     let arrival = start.elapsed().as_nanos() as ClockTimeDiff;
                     line.rewrite(buffer.make_mut(), arrival);

@@ -10,7 +10,7 @@ use super::Wanted;
 use super::coded::Exit;
 use super::coded_line::CodedLine;
 use super::steady::Steady;
-use crate::engine::elements::make;
+use crate::engine::clock::take_segment;
 use crate::engine::gop::Kept;
 use crate::engine::sound::{self, Tap, Track};
 use crate::engine::state::StreamError;
@@ -49,14 +49,10 @@ impl Entry {
     }
 
     fn decoded(bin: gst::Bin, sound: Option<&Arc<Track>>) -> Result<Self, StreamError> {
-        let convert = make("videoconvert", "convert")?;
-        // Both do nothing unless the stream says that it is interlaced, or turned.
-        let deinterlace = make("deinterlace", "deinterlace")?;
-        let turn = make("videoflip", "turn")?;
-        turn.set_property_from_str("video-direction", "auto");
-        let chain = [&convert, &deinterlace, &turn];
-        bin.add_many(chain).map_err(StreamError::internal)?;
-        gst::Element::link_many(chain).map_err(StreamError::internal)?;
+        let chain = super::make_upright()?;
+        bin.add_many(&chain).map_err(StreamError::internal)?;
+        gst::Element::link_many(&chain).map_err(StreamError::internal)?;
+        let [convert, _, turn] = chain;
         let end = turn.static_pad("src").expect("videoflip has a source pad");
         let pad = gst::GhostPad::with_target(&end).map_err(StreamError::internal)?;
         bin.add_pad(&pad).map_err(StreamError::internal)?;
@@ -217,19 +213,14 @@ pub(super) fn put_on_line(pad: &gst::GhostPad, line: Arc<Mutex<Line>>) {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         let mut line = line.lock().unwrap();
         match &mut info.data {
-            Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::StreamStart(_) => {
+            Some(gst::PadProbeData::Event(event)) => {
+                if event.type_() == gst::EventType::StreamStart {
                     line.is_new = true;
                     line.shift = None;
+                } else if let Some(segment) = take_segment(event) {
+                    line.segment = segment;
                 }
-                gst::EventView::Segment(new) => {
-                    if let Some(new) = new.segment().downcast_ref::<gst::ClockTime>() {
-                        line.segment = new.clone();
-                        *event = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
-                    }
-                }
-                _ => {}
-            },
+            }
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 if std::mem::take(&mut line.is_new) {
                     line.steady.begin(is_live(pad.upcast_ref()));

@@ -342,12 +342,7 @@ impl Files {
         bin: &gst::Bin,
         decode: &gst::Element,
     ) -> Result<(Pictures, gst::GhostPad), StreamError> {
-        // Where the next two do not know the format; 10 bit and all common ones they do.
-        let convert = make("videoconvert", "convert")?;
-        // Both do nothing unless the file says it is interlaced, or was filmed with the telephone upright.
-        let deinterlace = make("deinterlace", "deinterlace")?;
-        let turn = make("videoflip", "turn")?;
-        turn.set_property_from_str("video-direction", "auto");
+        let [convert, deinterlace, turn] = super::make_upright()?;
         // They do nothing but for files of pictures.
         let (fit, size) = (make("videoconvertscale", "fit")?, make("capsfilter", "fit-size")?);
         let chain = [&convert, &deinterlace, &turn, &fit, &size];

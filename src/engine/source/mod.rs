@@ -20,6 +20,7 @@ mod steady;
 
 pub use custom::check as check_pipeline;
 
+use super::elements::make;
 use super::ingest::Ingest;
 use super::pipeline::Format;
 use super::sound::Track;
@@ -318,10 +319,22 @@ fn taken(wanted: Wanted, with_sound: bool) -> gst::Caps {
     caps
 }
 
+/// What a decoder's pad brings, also before it brings it.
+fn caps_of(pad: &gst::Pad) -> gst::Caps {
+    pad.current_caps().unwrap_or_else(|| pad.query_caps(None))
+}
+
+/// What makes decoded pictures of any format whole and upright. The last two do nothing unless the pictures say that they
+/// are interlaced, or turned, as those of a telephone.
+fn make_upright() -> Result<[gst::Element; 3], StreamError> {
+    let turn = make("videoflip", "turn")?;
+    turn.set_property_from_str("video-direction", "auto");
+    Ok([make("videoconvert", "convert")?, make("deinterlace", "deinterlace")?, turn])
+}
+
 /// Whether a decoder's pad brings sound, and not pictures.
 fn is_sound(pad: &gst::Pad) -> bool {
-    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-    caps.structure(0).is_some_and(|caps| caps.name().starts_with("audio/"))
+    caps_of(pad).structure(0).is_some_and(|caps| caps.name().starts_with("audio/"))
 }
 
 /// Returns when no decoder works on a picture. What it delivers must have nowhere to go any more.

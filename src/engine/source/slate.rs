@@ -154,16 +154,8 @@ fn darker(sample: u8, rest: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::state::Coding;
 
-    const SMALL: Format = Format {
-        coding: Coding::H264,
-        profile: None,
-        width: 64,
-        height: 48,
-        frame_rate: (25, 1),
-        rounded_from: None,
-    };
+    const SMALL: Format = Format { width: 64, height: 48, ..Format::HD };
 
     #[test]
     fn the_last_picture_keeps_its_shape_and_loses_light() {
