@@ -322,21 +322,16 @@ impl StreamCard {
             Some(EncodedBy::Encoder { needed_for: None, .. }) | None => None,
         };
         icon.set_icon_name(name);
-        icon.set_visible(name.is_some());
-        let sentence = encoding.and_then(|encoding| words::encoding(&encoding).detail).unwrap_or_default();
-        icon.set_tooltip_text(Some(&sentence));
-        icon.update_property(&[gtk::accessible::Property::Label(&sentence)]);
+        let sentence = encoding.and_then(|encoding| words::encoding(&encoding).detail);
+        explain(icon, sentence.filter(|_| name.is_some()));
     }
 
     /// A microphone that is not heard says so, and has no level.
     fn show_silence(&self) {
         let Some(stream) = self.stream() else { return };
-        let (icon, silence) =
-            (&self.imp().silence_icon, stream.microphone_problem().map(|problem| words::silence(&problem).0));
-        icon.set_visible(silence.is_some());
+        let silence = stream.microphone_problem().map(|problem| words::silence(&problem).0);
         self.imp().level.set_visible(silence.is_none());
-        icon.set_tooltip_text(silence.as_deref());
-        icon.update_property(&[gtk::accessible::Property::Label(silence.as_deref().unwrap_or_default())]);
+        explain(&self.imp().silence_icon, silence);
     }
 
     fn show_state(&self) {
@@ -445,4 +440,11 @@ impl StreamCard {
         self.action_set_enabled("card.move-earlier", movable && !is(streams.first()));
         self.action_set_enabled("card.move-later", movable && !is(streams.last()));
     }
+}
+
+/// Shows an icon while there is something to say by it, to the eye and to the ear.
+fn explain(icon: &gtk::Image, sentence: Option<String>) {
+    icon.set_visible(sentence.is_some());
+    icon.set_tooltip_text(sentence.as_deref());
+    icon.update_property(&[gtk::accessible::Property::Label(sentence.as_deref().unwrap_or_default())]);
 }
