@@ -1,6 +1,7 @@
 //! What passing a film through costs, against encoding it and against doing the same without Headwater.
 
 use crate::Form;
+use crate::crowd::own_address;
 use crate::machine::{Usage, resident_memory, threads};
 use crate::program::{PATIENCE, Program, Stream};
 use crate::quality::{FULL_HD, SMALL};
@@ -22,8 +23,7 @@ const DISTINCT: usize = 100;
 
 fn readers(address: &str, number: usize) -> Vec<Reader> {
     let begin = |n: usize| {
-        let own = [127, 0, 1 + (n / 250) as u8, 1 + (n % 250) as u8];
-        let reader = Client::connect_from(own, address).play(Transport::Tcp);
+        let reader = Client::connect_from(own_address(n).octets(), address).play(Transport::Tcp);
         reader.wait_for("packet", PATIENCE, |_| true);
         reader
     };

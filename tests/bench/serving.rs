@@ -1,6 +1,7 @@
 //! What readers wait for, and what they cost: measured without a window.
 
 use crate::Form;
+use crate::crowd::own_address;
 use crate::machine::{Usage, resident_memory};
 use crate::program::{PATIENCE, Program, Stream};
 use crate::quality::{FULL_HD, HD, PATTERN, Picture};
@@ -103,8 +104,8 @@ pub fn joining(form: Form) -> Vec<Row> {
             // At another place of frame and group of pictures each time.
             thread::sleep(Duration::from_millis(20 + n * 37 % 61));
             // On a computer of its own: those of one share their key frames.
-            let own = [127, 0, 1 + (n / 250) as u8, 1 + (n % 250) as u8];
-            let reader = Client::connect_from(own, &address).play(Transport::Tcp);
+            let own = own_address(n as usize);
+            let reader = Client::connect_from(own.octets(), &address).play(Transport::Tcp);
             answers.push(reader.asked.elapsed());
             waits.push(reader.wait_for("key frame", PATIENCE, |packet| packet.key).at - reader.asked);
             reader

@@ -1,8 +1,7 @@
 //! A real PipeWire of a test's own, with the cameras and microphones that are plugged into it.
 
-use crate::program::{Home, PATIENCE, Program, Running, Stream, config};
+use crate::program::{Home, PATIENCE, Program, Running, Stream, config, data};
 use gst::prelude::*;
-use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,19 +11,6 @@ use std::time::{Duration, Instant};
 
 /// As microphones of ALSA have it: with less, what the computer plays becomes the default of the desktop.
 const RANK: u32 = 2000;
-
-/// What the package pipewire-pulse has: PulseAudio's protocol.
-const SOUND_SERVER: &str = r#"
-context.spa-libs = { audio.convert.* = audioconvert/libspa-audioconvert, support.* = support/libspa-support }
-context.modules = [
-    { name = libpipewire-module-protocol-native }
-    { name = libpipewire-module-client-node }
-    { name = libpipewire-module-adapter }
-    { name = libpipewire-module-metadata }
-    { name = libpipewire-module-protocol-pulse }
-]
-pulse.properties = { server.address = [ "unix:native" ] }
-"#;
 
 /// PipeWire with what connects its programs, and no device.
 pub struct PipeWire {
@@ -63,9 +49,7 @@ impl PipeWire {
 
     /// What programs hear microphones by, until it is dropped.
     pub fn sound_server(&self) -> Running {
-        let file = self.path().join("sound-server.conf");
-        fs::write(&file, SOUND_SERVER).unwrap();
-        let server = self.process(Command::new("pipewire").arg("-c").arg(file));
+        let server = self.process(Command::new("pipewire").arg("-c").arg(data("sound-server.conf")));
         self.wait_for("pulse/native");
         server
     }

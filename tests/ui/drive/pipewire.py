@@ -5,20 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from .program import wait_for
-
-# What the package pipewire-pulse has: PulseAudio's protocol, by which programs hear microphones.
-SOUND_SERVER = """
-context.spa-libs = { audio.convert.* = audioconvert/libspa-audioconvert, support.* = support/libspa-support }
-context.modules = [
-    { name = libpipewire-module-protocol-native }
-    { name = libpipewire-module-client-node }
-    { name = libpipewire-module-adapter }
-    { name = libpipewire-module-metadata }
-    { name = libpipewire-module-protocol-pulse }
-]
-pulse.properties = { server.address = [ "unix:native" ] }
-"""
+from .program import TOP, wait_for
 
 
 class PipeWire:
@@ -47,9 +34,7 @@ class PipeWire:
         return self
 
     def start_sound_server(self):
-        config = os.path.join(self.folder.name, "sound-server.conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(SOUND_SERVER)
+        config = os.path.join(TOP, "tests", "data", "sound-server.conf")
         self.processes.append(self.run("pipewire", "-c", config))
         socket = os.path.join(self.environment["XDG_RUNTIME_DIR"], "pulse", "native")
         wait_for("the sound server", lambda: os.path.exists(socket))
